@@ -6,7 +6,9 @@
 #include "base/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -26,12 +28,41 @@ struct loop_timer {
 	void *context;
 };
 
+/* An epoll instance, and the pipes that libevent makes for signals and wake-ups. */
+#define LOOP_FDS 5
+
+/*
+ * libevent 2.1 ends the process when it gets no descriptors for its pipes (evsig_init_() in
+ * its signal.c calls event_sock_err(1, ...)), so it is asked first whether there are enough.
+ */
+static int
+loop_probe_fds(void)
+{
+	int fds[LOOP_FDS], n = 0, r = 0;
+
+	while (n < LOOP_FDS && r == 0) {
+		fds[n] = open("/", O_PATH | O_CLOEXEC);
+		if (fds[n] < 0)
+			r = -errno;
+		else
+			n++;
+	}
+	while (n > 0)
+		(void)close(fds[--n]);
+	return r;
+}
+
 int
 loop_new(struct loop **ret_loop)
 {
-	struct event_config *config = event_config_new();
-	struct loop *loop = calloc(1, sizeof(*loop));
+	int r = loop_probe_fds();
+	struct event_config *config;
+	struct loop *loop;
 
+	if (r < 0)
+		return r;
+	config = event_config_new();
+	loop = calloc(1, sizeof(*loop));
 	if (!config || !loop)
 		goto fail;
 	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) < 0 ||
