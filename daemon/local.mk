@@ -12,6 +12,7 @@ libpkdaemon_la_SOURCES = \
 	%D%/config/unit.c %D%/config/unit.h \
 	%D%/config/unit-directives.c %D%/config/unit-directives.h \
 	%D%/config/unit-parsers.c %D%/config/unit-parsers.h \
+	%D%/mechanism/cgroup.c %D%/mechanism/cgroup.h \
 	%D%/mechanism/child.c %D%/mechanism/child.h \
 	%D%/mechanism/listener.c %D%/mechanism/listener.h \
 	%D%/mechanism/listener-options.c %D%/mechanism/listener-options.h \

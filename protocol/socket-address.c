@@ -264,7 +264,8 @@ socket_address_from_fd(int fd, struct socket_address *ret_address)
 	length = sizeof(int);
 	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &address.protocol, &length) < 0)
 		return -errno;
-	if (address.protocol != IPPROTO_MPTCP)
+	/* a type's own protocol is 0, as in what socket_address_parse() makes */
+	if (address.protocol == IPPROTO_TCP || address.protocol == IPPROTO_UDP)
 		address.protocol = 0;
 	length = sizeof(int);
 	if (address.storage.any.sa_family == AF_INET6 &&

@@ -2,12 +2,13 @@
 /*
  * sys: see sys.h.
  *
- * The child is made by clone(CLONE_VM | CLONE_VFORK) on a stack of its own, as posix_spawn()
- * does it: no page table is copied, and the parent sleeps until execve(), so the child may
- * write into the parent's memory (LISTEN_PID, the failed step). It only makes system calls.
- * All signals are blocked around it, so that no handler of the parent runs in the child, and
- * CLONE_CLEAR_SIGHAND's work is done by hand: what is ignored would stay ignored over
- * execve() (signal(7)). The loader's cost, not ours, is what then remains.
+ * The child is made by clone(CLONE_VM | CLONE_VFORK) on a stack of its own, as
+ * posix_spawn() does it: no page table is copied, and the parent sleeps until execve(),
+ * so the child may write into the parent's memory (LISTEN_PID, the failed step). It only
+ * makes system calls. All signals are blocked around it, so that no handler of the parent
+ * runs in the child, and CLONE_CLEAR_SIGHAND's work is done by hand: what is ignored
+ * would stay ignored over execve() (signal(7)). The loader's cost, not ours, is what then
+ * remains.
  */
 #include "base/sys.h"
 
@@ -22,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -60,8 +60,9 @@ sys_append_number(char *p, uint64_t number)
 }
 
 /*
- * LISTEN_PIDFDID= is the inode number of the process's pidfd, unique for the time that the
- * machine runs, where pidfds live on pidfs (Linux 6.9; sd_listen_fds(3) of systemd 259).
+ * LISTEN_PIDFDID= is the inode number of the process's pidfd, unique for the time that
+ * the machine runs, where pidfds live on pidfs (Linux 6.9; sd_listen_fds(3) of systemd
+ * 259).
  */
 static void
 sys_write_pidfdid(char *text)
@@ -78,7 +79,8 @@ sys_write_pidfdid(char *text)
 	(void)pk_close(pidfd);
 }
 
-/* Puts the listeners at 3, 4, ...: first all of them out of the way, then each to its place. */
+/* Puts the listeners at 3, 4, ...: first all of them out of the way, then each to its
+ * place. */
 static const char *
 sys_place_listeners(const struct sys_spawn *plan)
 {
@@ -124,7 +126,8 @@ sys_prepare_child(const struct sys_spawn *plan)
 	if (failed)
 		return failed;
 	if (plan->listen_pid_text)
-		(void)sys_append_number(plan->listen_pid_text + strlen(plan->listen_pid_text),
+		(void)sys_append_number(
+			plan->listen_pid_text + strlen(plan->listen_pid_text),
 			(uint64_t)getpid());
 	if (plan->listen_pidfdid_text)
 		sys_write_pidfdid(plan->listen_pidfdid_text);
@@ -154,28 +157,25 @@ int
 sys_spawn(const struct sys_spawn *plan, pid_t *ret_pid, int *ret_pidfd,
 	const char **ret_failed)
 {
+	/* for one child at a time: until it has executed its program, we do not run */
+	static char stack[SYS_STACK_SIZE] __attribute__((aligned(16)));
 	struct sys_birth birth = { .plan = plan, .failed = "clone" };
 	sigset_t all, before;
-	void *stack;
 	int pidfd = -1, error;
 	pid_t pid;
 
 	*ret_failed = birth.failed;
-	stack = mmap(NULL, SYS_STACK_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (stack == MAP_FAILED)
-		return -errno;
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	pid = clone(sys_child, (char *)stack + SYS_STACK_SIZE,
+	pid = clone(sys_child, stack + SYS_STACK_SIZE,
 		CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &birth, &pidfd);
 	error = pid < 0 ? -errno : birth.error;
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	(void)munmap(stack, SYS_STACK_SIZE);
 	if (error < 0) {
 		*ret_failed = birth.failed;
 		if (pid > 0)
-			(void)waitpid(pid, NULL, 0); /* it is in _exit(): this does not wait */
+			(void)waitpid(
+				pid, NULL, 0); /* it is in _exit(): this does not wait */
 		(void)pk_close(pidfd);
 		return error;
 	}
@@ -237,7 +237,8 @@ sys_parent_of(pid_t pid, pid_t *ret_parent)
 	return 0;
 }
 
-/* Where the kernel lacks CONFIG_PROC_CHILDREN: all of /proc, asking each for its parent. */
+/* Where the kernel lacks CONFIG_PROC_CHILDREN: all of /proc, asking each for its parent.
+ */
 static ssize_t
 sys_children_by_scan(pid_t parent, pid_t *children, size_t max)
 {
@@ -250,7 +251,8 @@ sys_children_by_scan(pid_t parent, pid_t *children, size_t max)
 	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), its_parent;
 
-		if (pid <= 0 || sys_parent_of(pid, &its_parent) < 0 || its_parent != parent)
+		if (pid <= 0 || sys_parent_of(pid, &its_parent) < 0 ||
+			its_parent != parent)
 			continue;
 		if (n < max)
 			children[n] = pid;
@@ -260,7 +262,8 @@ sys_children_by_scan(pid_t parent, pid_t *children, size_t max)
 	return (ssize_t)n;
 }
 
-/* Adds the children of one thread behind the `n` that are there; returns the new count. */
+/* Adds the children of one thread behind the `n` that are there; returns the new count.
+ */
 static ssize_t
 sys_children_of_thread(pid_t pid, pid_t thread, pid_t *children, size_t max, size_t n)
 {
@@ -269,7 +272,8 @@ sys_children_of_thread(pid_t pid, pid_t thread, pid_t *children, size_t max, siz
 	pid_t number = 0;
 	ssize_t got;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)thread);
+	(void)snprintf(
+		path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -287,6 +291,18 @@ sys_children_of_thread(pid_t pid, pid_t thread, pid_t *children, size_t max, siz
 	return got < 0 ? -errno : (ssize_t)n;
 }
 
+/*
+ * Whether this process has no child at all. It is asked between a death and a restart,
+ * while clients wait, and costs one system call where the file in /proc costs three and a
+ * look-up.
+ */
+static bool
+sys_is_childless(void)
+{
+	return waitid(P_ALL, 0, NULL, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 &&
+	       errno == ECHILD;
+}
+
 ssize_t
 sys_children(pid_t parent, pid_t *children, size_t max)
 {
@@ -295,8 +311,11 @@ sys_children(pid_t parent, pid_t *children, size_t max)
 	ssize_t n = 0;
 	DIR *tasks;
 
-	/* a process of one thread, portkeeperd above all, is asked without a directory scan */
+	/* a process of one thread, portkeeperd above all, is asked without a directory
+	 * scan */
 	if (parent == getpid()) {
+		if (sys_is_childless())
+			return 0;
 		n = sys_children_of_thread(parent, parent, children, max, 0);
 		return n == -ENOENT ? sys_children_by_scan(parent, children, max) : n;
 	}

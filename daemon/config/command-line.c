@@ -180,6 +180,11 @@ command_line_resolve(const char *name, char **ret_path, struct error *err)
 {
 	int r;
 
+	if (!*name) {
+		r = error_set(err, -ENOENT, "command not found: ''");
+		error_set_hint(err, "its name is empty");
+		return r;
+	}
 	if (strchr(name, '/')) {
 		r = command_line_probe(name);
 		if (r == 0) {

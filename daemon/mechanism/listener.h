@@ -24,6 +24,7 @@ struct listener {
 	int fd;
 	unsigned queue_limit; /* what the kernel made of the backlog; 0: it does not tell */
 	bool refusing;        /* shut down on purpose: clients are refused */
+	bool was_short;       /* a shortened queue has been told of once */
 };
 
 enum listener_damage {

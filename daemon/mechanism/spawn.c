@@ -11,7 +11,7 @@
 /* What describes portkeeperd's own relation to its manager is no business of the service. */
 static const char *const spawn_dropped[] = { "LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID",
 	"LISTEN_FDNAMES", "NOTIFY_SOCKET", "INVOCATION_ID", "WATCHDOG_USEC", "WATCHDOG_PID",
-	"FDSTORE", "PORTKEEPER_MANAGER_PID" };
+	"FDSTORE", "PORTKEEPER_MANAGER_PID", "PORTKEEPER_SUCCESSOR" };
 
 extern char **environ;
 
@@ -206,6 +206,8 @@ spawn_command(struct child_table *table, const struct spawn_request *request,
 	if (r < 0)
 		(void)error_set_errno(err, r, "cannot start '%s' (%s)",
 			request->command->path, failed);
+	if (r == -EMFILE)
+		error_set_hint(err, "raise the limit of open files: ulimit -n");
 	spawn_environment_done(&environment);
 	return r;
 }

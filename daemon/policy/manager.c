@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "config/unit.h"
+#include "mechanism/cgroup.h"
 #include "mechanism/child.h"
 #include "mechanism/listener-watch.h"
 #include "mechanism/listener.h"
@@ -82,46 +83,43 @@ manager_reap(struct manager *manager)
 	manager->tree_changed = false;
 }
 
+typedef void (*manager_stop_fn)(struct service *service);
+
 static void
-manager_stop(struct manager *manager, bool at_once)
+manager_stop(struct manager *manager, manager_stop_fn stop)
 {
-	if (!manager->service) {
-		/* still waiting for the port */
-		manager_finish(manager, MANAGER_EXIT_FAILED);
-		return;
-	}
 	manager->stop_requested = true;
-	if (at_once)
-		service_kill(manager->service);
+	if (manager->service)
+		stop(manager->service);
+	else /* still waiting for the port */
+		manager_finish(manager, MANAGER_EXIT_FAILED);
+}
+
+/* Ctrl-C once stops in order, twice at once. */
+static void
+manager_interrupt(struct manager *manager)
+{
+	if (manager->stop_requested)
+		manager_stop(manager, service_kill);
+	else if (manager->host.process_group > 0)
+		manager_stop(manager, service_interrupt);
 	else
-		service_stop(manager->service);
+		manager_stop(manager, service_stop);
 }
 
 static void
 manager_on_signal(struct manager *manager, int signal)
 {
-	switch (signal) {
-	case SIGCHLD:
+	bool by_terminal = manager->host.process_group > 0;
+
+	if (signal == SIGCHLD)
 		manager_reap(manager);
-		break;
-	case SIGTERM:
-		manager_stop(manager, false);
-		break;
-	case SIGINT:
-		/* Ctrl-C once stops in order, twice at once */
-		manager_stop(manager, manager->stop_requested);
-		break;
-	case SIGQUIT:
-		if (manager->host.process_group > 0) {
-			manager_stop(manager, manager->stop_requested);
-			break;
-		}
-		__attribute__((fallthrough));
-	default:
-		if (manager->service)
-			service_signal_main(manager->service, signal);
-		break;
-	}
+	else if (signal == SIGTERM)
+		manager_stop(manager, service_stop);
+	else if (signal == SIGINT || (signal == SIGQUIT && by_terminal))
+		manager_interrupt(manager);
+	else if (manager->service)
+		service_signal_main(manager->service, signal);
 }
 
 static void
@@ -150,7 +148,7 @@ manager_on_above_gone(int fd, void *context)
 	manager->above_io = loop_io_free(manager->above_io);
 	log_line(manager->log, LOG_LEVEL_ERROR, NULL,
 		"'portkeeper run' has died: stops %s in order", manager->unit->name);
-	manager_stop(manager, false);
+	manager_stop(manager, service_stop);
 }
 
 static void
@@ -208,6 +206,7 @@ manager_begin(struct manager *manager, struct listener **listeners, size_t n_tak
 		log_line(manager->log, LOG_LEVEL_ERROR, NULL, "no memory for the service");
 		return -ENOMEM;
 	}
+	(void)cgroup_open(manager->unit->name, getppid(), &manager->service->cgroup);
 	manager_announce_listeners(manager, n_taken);
 	if (manager->is_successor) {
 		manager->host.survivors_root = getppid();

@@ -14,6 +14,7 @@ static const struct service_transition service_table[SERVICE_STATE_MAX][SERVICE_
 	},
 	[SERVICE_UP] = {
 		[SERVICE_EVENT_STOP]            = GO(STOP_COMMAND, ACT_RUN_STOP | ACT_STOP_TIMER),
+		[SERVICE_EVENT_INTERRUPT]       = GO(STOP_GRACE, ACT_GRACE_TIMER),
 		[SERVICE_EVENT_KILL]            = GO(STOP_KILL, ACT_KILL | ACT_STOP_TIMER | ACT_CHECK_TREE),
 		[SERVICE_EVENT_SPAWN_FAILED]    = GO(ENDED, ACT_DECIDE),
 		[SERVICE_EVENT_MAIN_EXITED]     = GO(CLEANING, ACT_KEEP_QUEUE | ACT_KILL_LEFTOVERS | ACT_STOP_TIMER | ACT_CHECK_TREE),
@@ -22,12 +23,19 @@ static const struct service_transition service_table[SERVICE_STATE_MAX][SERVICE_
 	[SERVICE_JUDGING] = {
 		[SERVICE_EVENT_JUDGED]          = GO(CLEANING, ACT_KILL_LEFTOVERS | ACT_STOP_TIMER | ACT_CHECK_TREE),
 		[SERVICE_EVENT_STOP]            = GO(STOP_SIGNAL, ACT_SIGNAL | ACT_STOP_TIMER | ACT_CHECK_TREE),
+		[SERVICE_EVENT_INTERRUPT]       = GO(STOP_SIGNAL, ACT_SIGNAL | ACT_STOP_TIMER | ACT_CHECK_TREE),
 		[SERVICE_EVENT_KILL]            = GO(STOP_KILL, ACT_KILL | ACT_STOP_TIMER | ACT_CHECK_TREE),
 	},
 	[SERVICE_CLEANING] = {
 		[SERVICE_EVENT_TREE_EMPTY]      = GO(STOP_POST, ACT_RUN_STOP_POST | ACT_STOP_TIMER),
 		/* killed, but not gone: it hangs in the kernel and can accept no more; go on without it */
 		[SERVICE_EVENT_TIMEOUT]         = GO(STOP_POST, ACT_RUN_STOP_POST | ACT_STOP_TIMER),
+	},
+	[SERVICE_STOP_GRACE] = {
+		[SERVICE_EVENT_MAIN_EXITED]     = GO(STOP_SIGNAL, ACT_KEEP_QUEUE | ACT_SIGNAL | ACT_STOP_TIMER | ACT_CHECK_TREE),
+		[SERVICE_EVENT_TIMEOUT]         = GO(STOP_COMMAND, ACT_RUN_STOP | ACT_STOP_TIMER),
+		[SERVICE_EVENT_STOP]            = GO(STOP_COMMAND, ACT_RUN_STOP | ACT_STOP_TIMER),
+		[SERVICE_EVENT_KILL]            = GO(STOP_KILL, ACT_KILL | ACT_STOP_TIMER | ACT_CHECK_TREE),
 	},
 	[SERVICE_STOP_COMMAND] = {
 		[SERVICE_EVENT_COMMANDS_DONE]   = GO(STOP_SIGNAL, ACT_SIGNAL | ACT_STOP_TIMER | ACT_CHECK_TREE),
@@ -37,12 +45,15 @@ static const struct service_transition service_table[SERVICE_STATE_MAX][SERVICE_
 	},
 	[SERVICE_STOP_SIGNAL] = {
 		[SERVICE_EVENT_MAIN_EXITED]     = GO(STOP_SIGNAL, ACT_KEEP_QUEUE | ACT_CHECK_TREE),
+		/* a command that was killed may be the last one to go */
+		[SERVICE_EVENT_COMMANDS_DONE]   = GO(STOP_SIGNAL, ACT_CHECK_TREE),
 		[SERVICE_EVENT_TREE_EMPTY]      = GO(STOP_POST, ACT_RUN_STOP_POST | ACT_STOP_TIMER),
 		[SERVICE_EVENT_TIMEOUT]         = GO(STOP_KILL, ACT_KILL | ACT_STOP_TIMER | ACT_CHECK_TREE),
 		[SERVICE_EVENT_KILL]            = GO(STOP_KILL, ACT_KILL | ACT_STOP_TIMER | ACT_CHECK_TREE),
 	},
 	[SERVICE_STOP_KILL] = {
 		[SERVICE_EVENT_MAIN_EXITED]     = GO(STOP_KILL, ACT_KEEP_QUEUE | ACT_CHECK_TREE),
+		[SERVICE_EVENT_COMMANDS_DONE]   = GO(STOP_KILL, ACT_CHECK_TREE),
 		[SERVICE_EVENT_TREE_EMPTY]      = GO(STOP_POST, ACT_RUN_STOP_POST | ACT_STOP_TIMER),
 		/* the same */
 		[SERVICE_EVENT_TIMEOUT]         = GO(STOP_POST, ACT_RUN_STOP_POST | ACT_STOP_TIMER),
@@ -66,12 +77,14 @@ static const struct service_transition service_table[SERVICE_STATE_MAX][SERVICE_
 		[SERVICE_EVENT_TIMEOUT]         = GO(UP, ACT_SPAWN),
 		[SERVICE_EVENT_START]           = GO(UP, ACT_SPAWN),
 		[SERVICE_EVENT_STOP]            = GO(ENDED, ACT_DECIDE),
+		[SERVICE_EVENT_INTERRUPT]       = GO(ENDED, ACT_DECIDE),
 		[SERVICE_EVENT_KILL]            = GO(ENDED, ACT_DECIDE),
 	},
 	[SERVICE_PAUSED] = {
 		[SERVICE_EVENT_TIMEOUT]         = GO(UP, ACT_SPAWN),
 		[SERVICE_EVENT_START]           = GO(UP, ACT_SPAWN),
 		[SERVICE_EVENT_STOP]            = GO(ENDED, ACT_DECIDE),
+		[SERVICE_EVENT_INTERRUPT]       = GO(ENDED, ACT_DECIDE),
 		[SERVICE_EVENT_KILL]            = GO(ENDED, ACT_DECIDE),
 	},
 };
@@ -81,6 +94,7 @@ static const char *const service_state_names[SERVICE_STATE_MAX] = {
 	[SERVICE_UP] = "up",
 	[SERVICE_JUDGING] = "judging",
 	[SERVICE_CLEANING] = "cleaning",
+	[SERVICE_STOP_GRACE] = "stop-grace",
 	[SERVICE_STOP_COMMAND] = "stop-command",
 	[SERVICE_STOP_SIGNAL] = "stop-signal",
 	[SERVICE_STOP_KILL] = "stop-kill",
@@ -95,6 +109,7 @@ static const char *const service_event_names[SERVICE_EVENT_MAX] = {
 	[SERVICE_EVENT_START] = "start",
 	[SERVICE_EVENT_ADOPT] = "adopt",
 	[SERVICE_EVENT_STOP] = "stop",
+	[SERVICE_EVENT_INTERRUPT] = "interrupt",
 	[SERVICE_EVENT_KILL] = "kill",
 	[SERVICE_EVENT_SPAWN_FAILED] = "spawn-failed",
 	[SERVICE_EVENT_MAIN_EXITED] = "main-exited",
@@ -111,7 +126,7 @@ static const char *const service_event_names[SERVICE_EVENT_MAX] = {
 
 static const char *const service_action_names[SERVICE_N_ACTIONS] = {
 	"ask-manager", "keep-queue", "kill-commands", "signal", "kill", "kill-leftovers",
-	"run-stop", "run-stop-post", "stop-timer", "check-tree", "decide", "spawn",
+	"run-stop", "run-stop-post", "stop-timer", "grace-timer", "check-tree", "decide", "spawn",
 	"delay-timer", "away", "report-end",
 };
 /* clang-format on */
@@ -154,6 +169,7 @@ service_state_has_processes(enum service_state state)
 	case SERVICE_UP:
 	case SERVICE_JUDGING:
 	case SERVICE_CLEANING:
+	case SERVICE_STOP_GRACE:
 	case SERVICE_STOP_COMMAND:
 	case SERVICE_STOP_SIGNAL:
 	case SERVICE_STOP_KILL:

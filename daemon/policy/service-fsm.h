@@ -16,6 +16,7 @@ enum service_state {
 	SERVICE_UP,             /* the main process runs */
 	SERVICE_JUDGING,        /* it died on a shared terminal: was that Ctrl-C? */
 	SERVICE_CLEANING,       /* it died; what it left behind is being killed */
+	SERVICE_STOP_GRACE,     /* the terminal has sent it SIGINT: it may end by itself */
 	SERVICE_STOP_COMMAND,   /* ExecStop= runs */
 	SERVICE_STOP_SIGNAL,    /* KillSignal= was sent */
 	SERVICE_STOP_KILL,      /* FinalKillSignal= was sent */
@@ -31,6 +32,7 @@ enum service_event {
 	SERVICE_EVENT_START,         /* somebody wants it up */
 	SERVICE_EVENT_ADOPT,         /* processes of an earlier portkeeperd are still there */
 	SERVICE_EVENT_STOP,          /* somebody wants it down, or restarted */
+	SERVICE_EVENT_INTERRUPT,     /* the same by Ctrl-C, which the program has got as well */
 	SERVICE_EVENT_KILL,          /* somebody wants it down at once */
 	SERVICE_EVENT_SPAWN_FAILED,  /* the main process could not be started */
 	SERVICE_EVENT_MAIN_EXITED,
@@ -57,15 +59,16 @@ enum service_action {
 	ACT_RUN_STOP = 1 << 6,      /* ExecStop= */
 	ACT_RUN_STOP_POST = 1 << 7, /* ExecStopPost= */
 	ACT_STOP_TIMER = 1 << 8,    /* TIMEOUT after TimeoutStopSec= */
-	ACT_CHECK_TREE = 1 << 9,    /* TREE_EMPTY if it is */
-	ACT_DECIDE = 1 << 10,       /* one of the four events of ENDED */
-	ACT_SPAWN = 1 << 11,
-	ACT_DELAY_TIMER = 1 << 12,  /* TIMEOUT when the restart is due */
-	ACT_AWAY = 1 << 13,         /* WhileDown= begins */
-	ACT_REPORT_END = 1 << 14,   /* tell who waits that the service has ended */
+	ACT_GRACE_TIMER = 1 << 9,   /* TIMEOUT after a short while */
+	ACT_CHECK_TREE = 1 << 10,   /* TREE_EMPTY if it is */
+	ACT_DECIDE = 1 << 11,       /* one of the four events of ENDED */
+	ACT_SPAWN = 1 << 12,
+	ACT_DELAY_TIMER = 1 << 13,  /* TIMEOUT when the restart is due */
+	ACT_AWAY = 1 << 14,         /* WhileDown= begins */
+	ACT_REPORT_END = 1 << 15,   /* tell who waits that the service has ended */
 };
 
-#define SERVICE_N_ACTIONS 15
+#define SERVICE_N_ACTIONS 16
 
 struct service_transition {
 	bool is_set;

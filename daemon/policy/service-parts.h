@@ -40,4 +40,4 @@ void service_on_settle(void *context);
 
 void service_report_start(struct service *service);
 void service_report_end(struct service *service);
-void service_report_damage(struct service *service, const struct listener *listener, int damage);
+void service_report_damage(struct service *service, struct listener *listener, int damage);

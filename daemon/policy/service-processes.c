@@ -8,6 +8,7 @@
  */
 #include "policy/service-parts.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "mechanism/cgroup.h"
 #include "mechanism/child.h"
 #include "mechanism/listener.h"
 #include "mechanism/process-holds.h"
@@ -86,7 +88,7 @@ service_start_main(struct service *service, struct error *err)
 		.command = &service->unit->exec.main,
 		.n_fds = n,
 		.process_group = service->host->process_group,
-		.cgroup_fd = -1,
+		.cgroup_fd = cgroup_procs_fd(service->cgroup),
 		.nofile = &service->host->nofile,
 	};
 
@@ -124,8 +126,8 @@ service_spawn_main(struct service *service)
 	}
 	service->spawn_error.code = 0;
 	service->has_run = true;
-	service->result = SERVICE_RESULT_SUCCESS;
 	service_report_start(service);
+	service->result = SERVICE_RESULT_SUCCESS;
 	service_listeners_settle(service);
 }
 
@@ -168,7 +170,7 @@ service_start_command(
 		.command = command,
 		.environment = environment,
 		.process_group = service->host->process_group,
-		.cgroup_fd = -1,
+		.cgroup_fd = cgroup_procs_fd(service->cgroup),
 		.nofile = &service->host->nofile,
 	};
 
@@ -243,29 +245,46 @@ service_on_survivor_exit(int fd, void *context)
 	service_on_tree_changed(service);
 }
 
-static void
+/*
+ * Whether there is something to wait for: false for a process that has ended, also when the
+ * manager has not reaped it yet. Out of descriptors or memory it is waited for all the same,
+ * then by the state's time-out.
+ */
+static bool
 service_watch_survivor(struct service *service, pid_t pid)
 {
 	struct survivor *survivor;
+	struct pollfd probe = { .events = POLLIN };
 
 	for (survivor = service->survivors; survivor; survivor = survivor->next)
 		if (survivor->pid == pid)
-			return;
+			return true;
+	probe.fd = sys_pidfd_open(pid);
+	if (probe.fd == -ESRCH)
+		return false;
+	/* a pidfd is readable when its process has ended: pidfd_open(2) */
+	if (probe.fd >= 0 && poll(&probe, 1, 0) > 0) {
+		(void)pk_close(probe.fd);
+		return false;
+	}
 	survivor = calloc(1, sizeof(*survivor));
-	if (!survivor)
-		return;
+	if (!survivor || probe.fd < 0) {
+		free(survivor);
+		(void)pk_close(probe.fd);
+		return true;
+	}
 	survivor->service = service;
 	survivor->pid = pid;
-	survivor->pidfd = sys_pidfd_open(pid);
-	if (survivor->pidfd < 0 ||
-		loop_io_new(service->host->loop, survivor->pidfd, LOOP_READ,
-			service_on_survivor_exit, survivor, &survivor->io) < 0) {
+	survivor->pidfd = probe.fd;
+	if (loop_io_new(service->host->loop, survivor->pidfd, LOOP_READ,
+		    service_on_survivor_exit, survivor, &survivor->io) < 0) {
 		(void)pk_close(survivor->pidfd);
 		free(survivor);
-		return;
+		return true;
 	}
 	survivor->next = service->survivors;
 	service->survivors = survivor;
+	return true;
 }
 
 void
@@ -294,8 +313,8 @@ service_choose(pid_t pid, void *context)
 	if (walk->holders_only &&
 		!process_holds_socket(pid, walk->inodes, service->n_listeners))
 		return PROCESS_TREE_PASS;
-	if (walk->watch)
-		service_watch_survivor(service, pid);
+	if (walk->watch && !service_watch_survivor(service, pid))
+		return PROCESS_TREE_PASS;
 	return PROCESS_TREE_TAKE;
 }
 
@@ -324,6 +343,9 @@ service_walk_tree(struct service *service, int signal, bool pass_main, bool hold
 	if (holders_only && !inodes)
 		walk.holders_only = false;
 	walk.inodes = inodes;
+	/* where there is a cgroup, no fork can outrun it; the walk then only counts the dead */
+	if (signal == SIGKILL && !holders_only)
+		(void)cgroup_kill(service->cgroup);
 	ours = process_tree_signal(getpid(), signal, service_choose, &walk);
 	if (service->host->survivors_root > 0) {
 		walk.watch = true;
@@ -397,7 +419,10 @@ void
 service_check_tree(struct service *service)
 {
 	bool holders_only = !service_kills_all(service) && !service->was_adopted;
-	bool kills = service->state == SERVICE_CLEANING || service->state == SERVICE_STOP_KILL;
+	const struct kill_spec *kill = &service->unit->kill;
+	bool kills = service->state == SERVICE_CLEANING ||
+		(service->state == SERVICE_STOP_KILL && kill->send_sigkill &&
+			kill->mode != KILL_MODE_NONE);
 	size_t left = 0;
 
 	if (service->main || service->command)
@@ -405,7 +430,7 @@ service_check_tree(struct service *service)
 	/* with KillMode=process what does not accept beside the next one may live on */
 	if (!holders_only || service->wanted)
 		left = service_walk_tree(service,
-			kills ? service->unit->kill.final_signal : 0, false, holders_only);
+			kills ? kill->final_signal : 0, false, holders_only);
 	if (left > 0)
 		return;
 	service->host->survivors_root = 0;

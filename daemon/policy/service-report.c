@@ -49,8 +49,10 @@ service_describe_next(const struct service *service, char *buffer, size_t size)
 	buffer[0] = '\0';
 	switch (service->state) {
 	case SERVICE_UP:
-		(void)snprintf(buffer, size, "; restart %u at once, as pid %d",
-			service->n_restarts, (int)child_pid(service->main));
+		/* none: the restart failed, and the line about that follows */
+		if (service->main)
+			(void)snprintf(buffer, size, "; restart %u at once, as pid %d",
+				service->n_restarts, (int)child_pid(service->main));
 		break;
 	case SERVICE_ENDED:
 		if (!service->wanted)
@@ -62,6 +64,7 @@ service_describe_next(const struct service *service, char *buffer, size_t size)
 	case SERVICE_DOWN:
 	case SERVICE_JUDGING:
 	case SERVICE_CLEANING:
+	case SERVICE_STOP_GRACE:
 	case SERVICE_STOP_COMMAND:
 	case SERVICE_STOP_SIGNAL:
 	case SERVICE_STOP_KILL:
@@ -107,7 +110,7 @@ service_report_end(struct service *service)
 }
 
 void
-service_report_damage(struct service *service, const struct listener *listener, int damage)
+service_report_damage(struct service *service, struct listener *listener, int damage)
 {
 	struct log *log = service->host->log;
 	const char *name = service->unit->name;
@@ -122,8 +125,11 @@ service_report_damage(struct service *service, const struct listener *listener, 
 			"%s was shut down by the program: listens again, clients that were "
 			"waiting have been reset",
 			listener->text);
-	if (damage & LISTENER_QUEUE_WAS_SHORT)
-		log_line(log, LOG_LEVEL_NOTICE, name,
-			"the program shortened the queue of %s: put back to %u", listener->text,
-			listener->queue_limit);
+	if (!(damage & LISTENER_QUEUE_WAS_SHORT))
+		return;
+	/* it will do so at every start: once is enough */
+	log_line(log, listener->was_short ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE, name,
+		"the program shortened the queue of %s: put back to %u", listener->text,
+		listener->queue_limit);
+	listener->was_short = true;
 }

@@ -7,11 +7,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "mechanism/cgroup.h"
 #include "mechanism/child.h"
 #include "mechanism/listener.h"
 #include "mechanism/notify.h"
 #include "policy/service-parts.h"
 #include "protocol/timespan.h"
+
+/*
+ * What a program does with Ctrl-C it does by itself (a Python program unwinds, a shell waits):
+ * so long it is left alone before KillSignal= might cut it short.
+ */
+#define SERVICE_GRACE_USEC USEC_PER_SEC
 
 static void
 service_on_timer(void *context)
@@ -52,6 +59,7 @@ service_free(struct service *service, bool at_stop)
 	(void)child_free(service->main);
 	(void)child_free(service->command);
 	service_free_survivors(service);
+	(void)cgroup_free(service->cgroup);
 	(void)loop_timer_free(service->timer);
 	(void)loop_timer_free(service->settle_timer);
 	free(service);
@@ -62,10 +70,12 @@ service_free(struct service *service, bool at_stop)
 static void
 service_set_state(struct service *service, enum service_state next)
 {
-	if (service->state != next)
-		log_line(service->host->log, LOG_LEVEL_DEBUG, service->unit->name,
-			"changed %s -> %s", service_state_name(service->state),
-			service_state_name(next));
+	/* the main process's end within a stop ends no time-out */
+	if (service->state == next)
+		return;
+	log_line(service->host->log, LOG_LEVEL_DEBUG, service->unit->name,
+		"changed %s -> %s", service_state_name(service->state),
+		service_state_name(next));
 	service->state = next;
 	loop_timer_clear(service->timer);
 	if (next != SERVICE_UP)
@@ -112,8 +122,10 @@ service_decide(struct service *service)
 		service->was_adopted = false;
 		return SERVICE_EVENT_RESTART_NOW;
 	}
-	/* what is short now will not be for ever, and the port is held meanwhile */
-	if (service->result == SERVICE_RESULT_RESOURCES)
+	/* what is short now will not be for ever, and the port is held meanwhile; only a limit
+	 * of our own that leaves no room for the very first start stays what it is */
+	if (service->result == SERVICE_RESULT_RESOURCES &&
+		(service->has_run || service->spawn_error.code != -EMFILE))
 		return service_decide_delay(service);
 	/* what could never be started was mistyped: waiting does not help */
 	if (!service->has_run && service->spawn_error.code < 0)
@@ -177,6 +189,8 @@ service_act(struct service *service, unsigned actions)
 		service_run_commands(service, exec->stop_post, exec->n_stop_post);
 	if (actions & ACT_STOP_TIMER)
 		service_arm(service, service->unit->kill.timeout_stop_usec);
+	if (actions & ACT_GRACE_TIMER)
+		service_arm(service, SERVICE_GRACE_USEC);
 	if (actions & ACT_CHECK_TREE)
 		service_check_tree(service);
 	if (actions & ACT_DECIDE)
@@ -249,6 +263,13 @@ service_kill(struct service *service)
 }
 
 void
+service_interrupt(struct service *service)
+{
+	service->wanted = false;
+	service_raise(service, SERVICE_EVENT_INTERRUPT);
+}
+
+void
 service_adopt(struct service *service)
 {
 	service->wanted = true;
@@ -262,6 +283,8 @@ service_adopt(struct service *service)
 int
 service_exit_status(const struct service *service)
 {
+	if (service->result == SERVICE_RESULT_RESOURCES)
+		return 125;
 	if (service->spawn_error.code < 0)
 		return service->spawn_error.code == -ENOENT ? 127 : 126;
 	if (!service->has_exit)

@@ -22,6 +22,7 @@
 #include "policy/service-fsm.h"
 #include "protocol/error.h"
 
+struct cgroup;
 struct child;
 struct child_table;
 struct listener;
@@ -57,6 +58,7 @@ struct service {
 	struct service_host *host; /* borrowed */
 	struct listener **listeners;
 	size_t n_listeners;
+	struct cgroup *cgroup; /* NULL: there is none delegated */
 
 	enum service_state state;
 	bool wanted;
@@ -101,6 +103,9 @@ struct service *service_free(struct service *service, bool at_stop);
 void service_start(struct service *service);
 void service_stop(struct service *service);
 void service_kill(struct service *service);
+
+/* Ctrl-C: as service_stop(), but the program has been asked by the terminal already. */
+void service_interrupt(struct service *service);
 
 /* Ends what a dead portkeeperd's service left running, then starts. */
 void service_adopt(struct service *service);
