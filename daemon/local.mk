@@ -14,6 +14,7 @@ libpkdaemon_la_SOURCES = \
 	%D%/config/unit-parsers.c %D%/config/unit-parsers.h \
 	%D%/mechanism/cgroup.c %D%/mechanism/cgroup.h \
 	%D%/mechanism/child.c %D%/mechanism/child.h \
+	%D%/mechanism/connection-reap.c %D%/mechanism/connection-reap.h \
 	%D%/mechanism/listener.c %D%/mechanism/listener.h \
 	%D%/mechanism/listener-options.c %D%/mechanism/listener-options.h \
 	%D%/mechanism/listener-watch.c %D%/mechanism/listener-watch.h \
@@ -31,6 +32,7 @@ libpkdaemon_la_SOURCES = \
 	%D%/policy/service-listeners.c \
 	%D%/policy/service-parts.h \
 	%D%/policy/service-processes.c \
+	%D%/policy/service-reap.c \
 	%D%/policy/service-report.c \
 	%D%/surface/options.c %D%/surface/options.h
 libpkdaemon_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SYSTEMD_CFLAGS)

@@ -43,6 +43,7 @@ struct socket_options {
 	int protocol;
 	int bind_ipv6_only; /* enum bind_ipv6_only */
 	int while_down;     /* enum while_down */
+	uint64_t reap_usec; /* ReapSec= (ours): how long a half-closed connection may be quiet; 0: for ever */
 	char *bind_to_device;
 	char *tcp_congestion;
 	char *fd_name; /* FileDescriptorName=; NULL: the service's name */

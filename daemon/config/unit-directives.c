@@ -154,6 +154,8 @@ static const struct directive directives[] = {
 	  "SO_REUSEADDR: bind although connections are in TIME_WAIT", 0, NULL },
 	{ "Linger", SECTION_PORTKEEPER, unit_parse_linger, FIELD(socket.linger_sec), "no",
 	  "SO_LINGER of accepted connections: no, reset, or seconds", 0, NULL },
+	{ "ReapSec", SECTION_PORTKEEPER, unit_parse_usec, FIELD(socket.reap_usec), "0",
+	  "end half-closed connections of a held port that are quiet for so long; 0: never", 0, NULL },
 	{ "UserTimeoutSec", SECTION_PORTKEEPER, unit_parse_milliseconds, FIELD(socket.user_timeout_msec), NULL,
 	  "TCP_USER_TIMEOUT: how long sent data may stay unacknowledged", 0, NULL },
 };

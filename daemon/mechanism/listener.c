@@ -139,6 +139,50 @@ listener_bind_path(struct listener *listener, struct error *err)
 	return r;
 }
 
+/*
+ * A port that the kernel chose is lost when the socket is shut down, and listen() would then
+ * choose another: only one that bind() was asked for by its number is locked
+ * (SOCK_BINDPORT_LOCK: __inet_bind(), tcp_set_state()). So another socket has one chosen and
+ * holds it while ours asks for it. Returns that socket, or -errno.
+ */
+static int
+listener_choose_port(struct listener *listener)
+{
+	struct socket_address *address = &listener->address;
+	PK_CLOSE int chooser = socket(address->storage.any.sa_family,
+		address->type | SOCK_CLOEXEC, address->protocol);
+	socklen_t length = sizeof(address->storage);
+	int r;
+
+	if (chooser < 0)
+		return -errno;
+	r = listener_options_apply(chooser, address, listener->options, NULL);
+	if (r < 0)
+		return r;
+	if (bind(chooser, &address->storage.any, address->length) < 0 ||
+		getsockname(chooser, &address->storage.any, &length) < 0)
+		return -errno;
+	return pk_take_fd(&chooser);
+}
+
+static int
+listener_bind_inet(struct listener *listener)
+{
+	const struct socket_address *address = &listener->address;
+	PK_CLOSE int chooser = -1;
+
+	if (!listener_is_datagram(listener) && !listener_is_unix(listener) &&
+		socket_address_port(address) == 0) {
+		chooser = listener_choose_port(listener);
+		if (chooser < 0)
+			return chooser;
+		/* without SO_REUSEADDR the two cannot have the port at the same time */
+		if (listener->options->reuse_address == 0)
+			chooser = pk_close(chooser);
+	}
+	return bind(listener->fd, &address->storage.any, address->length) < 0 ? -errno : 0;
+}
+
 static int
 listener_bind(struct listener *listener, struct error *err)
 {
@@ -148,7 +192,7 @@ listener_bind(struct listener *listener, struct error *err)
 	if (listener_has_path(listener))
 		r = listener_bind_path(listener, err);
 	else
-		r = bind(listener->fd, &address->storage.any, address->length) < 0 ? -errno : 0;
+		r = listener_bind_inet(listener);
 	/*
 	 * Bound but not listening a socket could be taken over by another one that has
 	 * SO_REUSEADDR, too: listen() follows at once. It can fail with EADDRINUSE as well,
@@ -305,17 +349,17 @@ listener_is_listening(const struct listener *listener)
 /*
  * shutdown() of a listening AF_UNIX socket is for good: sk_shutdown stays set and accept()
  * gives EINVAL ever after (unix_accept(), unix_shutdown() in net/unix/af_unix.c). The flag
- * shows as POLLHUP; SO_ACCEPTCONN stays 1. Only a new socket helps.
+ * shows as POLLHUP; SO_ACCEPTCONN stays 1. Only a new socket helps. But an abstract name is
+ * taken until its last holder is gone, and the program and the manager are two of them.
  */
 static int
 listener_replace_unix(struct listener *listener)
 {
 	int old = listener->fd, r;
 
-	if (listener_has_path(listener))
-		(void)unlink(listener->address.storage.un.sun_path);
-	else
-		old = pk_close(old); /* an abstract name is free when its last holder is gone */
+	if (!listener_has_path(listener))
+		return -EADDRINUSE;
+	(void)unlink(listener->address.storage.un.sun_path);
 	listener->fd = -1;
 	r = listener_make_socket(listener, NULL);
 	if (r < 0) {

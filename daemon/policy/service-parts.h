@@ -36,6 +36,11 @@ void service_listeners_away(struct service *service);
 unsigned service_listeners_waiting(const struct service *service);
 void service_on_settle(void *context);
 
+/* ---- service-reap.c */
+
+void service_reap_start(struct service *service);
+void service_on_reap(void *context);
+
 /* ---- service-report.c */
 
 void service_report_start(struct service *service);

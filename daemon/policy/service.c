@@ -38,12 +38,14 @@ service_new(const struct unit *unit, struct service_host *host, struct listener 
 	service->host = host;
 	if (loop_timer_new(host->loop, service_on_timer, service, &service->timer) < 0 ||
 		loop_timer_new(host->loop, service_on_settle, service,
-			&service->settle_timer) < 0) {
+			&service->settle_timer) < 0 ||
+		loop_timer_new(host->loop, service_on_reap, service, &service->reap_timer) < 0) {
 		(void)service_free(service, false);
 		return -ENOMEM;
 	}
 	service->listeners = listeners;
 	service->n_listeners = n_listeners;
+	service_reap_start(service);
 	*ret_service = service;
 	return 0;
 }
@@ -62,6 +64,7 @@ service_free(struct service *service, bool at_stop)
 	(void)cgroup_free(service->cgroup);
 	(void)loop_timer_free(service->timer);
 	(void)loop_timer_free(service->settle_timer);
+	(void)loop_timer_free(service->reap_timer);
 	free(service);
 	return NULL;
 }

@@ -8,7 +8,8 @@
  * belong to the service from service_new() to service_free(), whatever its processes do.
  *
  * The parts: service.c (events, states, decisions), service-processes.c (starting, signalling,
- * watching), service-listeners.c (what keeps the port in order), service-report.c (words).
+ * watching), service-listeners.c (what keeps the port in order), service-reap.c (ReapSec=),
+ * service-report.c (words).
  */
 #pragma once
 
@@ -89,6 +90,7 @@ struct service {
 	struct loop_timer *timer;        /* the state's time-out */
 	struct loop_timer *settle_timer; /* looks at the listeners soon after a start */
 	unsigned settle_step;
+	struct loop_timer *reap_timer; /* ReapSec= */
 };
 
 /*
