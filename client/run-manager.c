@@ -25,8 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "protocol/error.h"
 #include "protocol/fd-passing.h"
+#include "protocol/nonblocking-output.h"
 #include "protocol/notify-message.h"
 
 /* So many deaths before READY=1 are answered at once; then the pauses grow to five seconds. */
@@ -37,6 +40,7 @@
 
 struct run_manager {
 	struct run_settings *settings;
+	struct nonblocking_output output; /* standard error */
 	int signal_fd;
 	int notify_fd;
 	char notify_address[32]; /* "@" and the name that the kernel chose */
@@ -68,17 +72,26 @@ static void run_say(const struct run_manager *manager, const char *level, const 
 static void
 run_say(const struct run_manager *manager, const char *level, const char *format, ...)
 {
-	char text[512];
+	char text[512], line[640];
+	PK_FREE char *json_text = NULL;
 	va_list arguments;
+	json_t *json;
+	int n;
 
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (manager->settings->is_json)
-		(void)fprintf(
-			stderr, "{\"level\":\"%s\",\"message\":\"%s\"}\n", level, text);
+	if (manager->settings->is_json) {
+		json = json_pack("{ss ss}", "level", level, "message", text);
+		json_text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+		json_decref(json);
+	}
+	if (json_text)
+		n = snprintf(line, sizeof(line), "%s\n", json_text);
 	else
-		(void)fprintf(stderr, "portkeeper: %s\n", text);
+		n = snprintf(line, sizeof(line), "portkeeper: %s\n", text);
+	/* what nobody reads is lost: to wait here would be to keep no port and reap no child */
+	(void)nonblocking_output_write(&manager->output, line, strnlen(line, (size_t)n));
 }
 
 /* ---- setting up */
@@ -101,6 +114,7 @@ run_open_signals(struct run_manager *manager)
 		(void)sigaddset(&mask, wanted[i]);
 	}
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored, it would reap by itself: waitpid(2) */
+	(void)signal(SIGPIPE, SIG_IGN); /* standard error may be closed by its reader */
 	if (sigprocmask(SIG_BLOCK, &mask, &manager->mask_before) < 0)
 		return -errno;
 	manager->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -431,6 +445,7 @@ int
 run_manager_main(struct run_settings *settings)
 {
 	struct run_manager manager = { .settings = settings,
+		.output = nonblocking_output_open(STDERR_FILENO),
 		.signal_fd = -1,
 		.notify_fd = -1,
 		.restart_msec = -1,
@@ -450,5 +465,6 @@ run_manager_main(struct run_settings *settings)
 	}
 	(void)pk_close(manager.signal_fd);
 	(void)pk_close(manager.notify_fd);
+	nonblocking_output_close(&manager.output);
 	return manager.exit_status;
 }

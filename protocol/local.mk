@@ -5,6 +5,7 @@ libpkprotocol_la_SOURCES = \
 	%D%/error.c %D%/error.h \
 	%D%/fd-passing.c %D%/fd-passing.h \
 	%D%/nearest-name.c %D%/nearest-name.h \
+	%D%/nonblocking-output.c %D%/nonblocking-output.h \
 	%D%/notify-message.c %D%/notify-message.h \
 	%D%/sock-diag.c %D%/sock-diag.h \
 	%D%/sock-diag-text.c \

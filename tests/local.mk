@@ -56,6 +56,7 @@ integration_tests = \
 	%D%/integration/test_doctor.py \
 	%D%/integration/test_inspect.py \
 	%D%/integration/test_log.py \
+	%D%/integration/test_reap.py \
 	%D%/integration/test_release.py \
 	%D%/integration/test_repair.py \
 	%D%/integration/test_restart.py \

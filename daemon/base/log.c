@@ -2,17 +2,11 @@
 /*
  * log: see log.h.
  *
- * How a write stays non-blocking without O_NONBLOCK on a description that the child and the
- * shell share: a pipe or terminal is opened once more through /proc/self/fd/2, which makes a
- * description of our own (proc_pid_fd(5)); a socket gets MSG_DONTWAIT with each message; a
- * regular file does not block in that sense and keeps its shared offset by dup.
- *
  * The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) is written here and not
  * by sd_journal_sendv(), because that one blocks while journald's queue is full.
  */
 #include "base/log.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,13 +17,13 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "protocol/nonblocking-output.h"
 
 #define LOG_LINE_MAX 2048
 #define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct log {
-	int fd;
-	bool is_socket;
+	struct nonblocking_output output; /* standard error, or the journal's socket */
 	enum log_format format;
 	enum log_level most;
 	uint64_t n_lost;
@@ -46,25 +40,6 @@ log_stderr_is_journal(void)
 	if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
 		return false;
 	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
-}
-
-static int
-log_open_stderr(bool *ret_is_socket)
-{
-	struct stat st;
-	int fd;
-
-	*ret_is_socket = false;
-	if (fstat(STDERR_FILENO, &st) < 0)
-		return -1;
-	if (S_ISSOCK(st.st_mode))
-		*ret_is_socket = true;
-	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
-		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-		if (fd >= 0)
-			return fd;
-	}
-	return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 }
 
 static int
@@ -86,16 +61,16 @@ log_new(enum log_format format, enum log_level most, struct log **ret_log)
 
 	if (!log)
 		return -ENOMEM;
-	log->fd = -1;
+	log->output.fd = -1;
 	log->most = most;
 	if (format == LOG_FORMAT_JOURNAL ||
 		(format == LOG_FORMAT_AUTO && log_stderr_is_journal())) {
-		log->fd = log_open_journal();
-		log->is_socket = true;
-		format = log->fd >= 0 ? LOG_FORMAT_JOURNAL : LOG_FORMAT_TEXT;
+		log->output.fd = log_open_journal();
+		log->output.is_socket = true;
+		format = log->output.fd >= 0 ? LOG_FORMAT_JOURNAL : LOG_FORMAT_TEXT;
 	}
-	if (log->fd < 0)
-		log->fd = log_open_stderr(&log->is_socket);
+	if (log->output.fd < 0)
+		log->output = nonblocking_output_open(STDERR_FILENO);
 	log->format = format == LOG_FORMAT_AUTO ? LOG_FORMAT_TEXT : format;
 	*ret_log = log;
 	return 0;
@@ -106,7 +81,7 @@ log_free(struct log *log)
 {
 	if (!log)
 		return NULL;
-	(void)pk_close(log->fd);
+	nonblocking_output_close(&log->output);
 	free(log);
 	return NULL;
 }
@@ -196,18 +171,6 @@ log_compose(struct log *log, char *line, size_t size, enum log_level level,
 	return (size_t)n < size ? (size_t)n : size - 1;
 }
 
-static bool
-log_write(struct log *log, const char *line, size_t size)
-{
-	ssize_t n;
-
-	if (log->is_socket)
-		n = send(log->fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	else
-		n = write(log->fd, line, size);
-	return n == (ssize_t)size;
-}
-
 static void
 log_text(struct log *log, enum log_level level, const char *service, char *text)
 {
@@ -218,7 +181,7 @@ log_text(struct log *log, enum log_level level, const char *service, char *text)
 		(void)snprintf(lost, sizeof(lost),
 			"%" PRIu64 " lines lost: the log took no more", log->n_lost);
 		size = log_compose(log, line, sizeof(line), LOG_LEVEL_WARNING, NULL, lost);
-		if (log_write(log, line, size))
+		if (nonblocking_output_write(&log->output, line, size))
 			log->n_lost = 0;
 	}
 	/* one event is one line, also when a child's name or an argument has newlines */
@@ -226,7 +189,7 @@ log_text(struct log *log, enum log_level level, const char *service, char *text)
 		if (*p == '\n' || *p == '\r')
 			*p = ' ';
 	size = log_compose(log, line, sizeof(line), level, service, text);
-	if (!log_write(log, line, size))
+	if (!nonblocking_output_write(&log->output, line, size))
 		log->n_lost++;
 }
 
@@ -236,7 +199,7 @@ log_line(struct log *log, enum log_level level, const char *service, const char 
 	char text[LOG_LINE_MAX];
 	va_list arguments;
 
-	if (!log || level > log->most || log->fd < 0)
+	if (!log || level > log->most || log->output.fd < 0)
 		return;
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);

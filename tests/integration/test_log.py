@@ -100,8 +100,28 @@ def test_a_log_that_is_closed_stops_nothing():
         pid, _ = ask_again()
         os.kill(pid, signal.SIGKILL)
         ask_again(but=pid)
+        daemon = run.daemon()
+        os.kill(daemon, signal.SIGKILL)
+        wait_until(lambda: run.daemon() != daemon)
+        assert ask()[0] and run.process.poll() is None
+
+
+@in_namespace
+def test_a_log_that_nobody_reads_does_not_keep_portkeeperd_from_coming_back():
+    read_end, write_end = os.pipe()
+    with Run("-l", PORT, "--", *server(), stderr=write_end) as run:
+        pid, _ = ask_again()
+        filler = os.open(f"/proc/self/fd/{read_end}", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            while True:
+                os.write(filler, b"x" * 4096)
+        except BlockingIOError:
+            pass
         os.kill(run.daemon(), signal.SIGKILL)
-        assert ask()[0]
+        ask_again(but=pid)
+        os.close(filler)
+        os.close(write_end)
+    os.close(read_end)
 
 
 def test_the_program_has_the_standard_streams_of_run():
