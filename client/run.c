@@ -19,9 +19,6 @@
 /* The first number of the protocol of sd_listen_fds(3). */
 #define RUN_LISTEN_FDS_START 3
 #define RUN_LISTEN_FDS_MAX 256
-/* Inherited descriptors move out of the way of portkeeperd's, which begin at 3. */
-#define RUN_FD_FLOOR 512
-
 enum run_option {
 	OPTION_WAIT = 256,
 	OPTION_LOG_FORMAT,
@@ -43,8 +40,9 @@ static const struct option run_table[] = {
 /* clang-format on */
 
 struct run_arguments {
-	char *strings[512];
+	char **strings; /* NULL-terminated; they and the array are owned */
 	size_t n;
+	size_t room;
 	const char *name;
 	const char *log_format;
 	int log_level;
@@ -55,11 +53,19 @@ run_add(struct run_arguments *arguments, const char *format, const char *value)
 {
 	char *text = NULL;
 
-	if (arguments->n + 1 >= PK_ARRAY_SIZE(arguments->strings))
-		return -E2BIG;
+	if (arguments->n + 1 >= arguments->room) {
+		size_t room = 2 * arguments->room + 16;
+		char **grown = reallocarray(arguments->strings, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		arguments->strings = grown;
+		arguments->room = room;
+	}
 	if (asprintf(&text, "%s%s", format, value) < 0)
 		return -ENOMEM;
 	arguments->strings[arguments->n++] = text;
+	arguments->strings[arguments->n] = NULL;
 	return 0;
 }
 
@@ -69,10 +75,12 @@ static int
 run_inherit(struct run_settings *settings, int number)
 {
 	char name[32];
-	int fd = fcntl(number, F_DUPFD_CLOEXEC, RUN_FD_FLOOR);
+	int fd = fcntl(number, F_DUPFD_CLOEXEC, RUN_LISTEN_FDS_START);
 
 	if (fd < 0)
 		return -errno;
+	/* portkeeperd gets it by its name; under its number it would leak down to the program */
+	(void)fcntl(number, F_SETFD, FD_CLOEXEC);
 	(void)snprintf(name, sizeof(name), "fd%d", number);
 	return run_store_add_consume(&settings->store, name, fd);
 }
@@ -288,6 +296,7 @@ run_main(const struct command *command, int argc, char **argv)
 	}
 	for (size_t i = 0; i < arguments.n; i++)
 		free(arguments.strings[i]);
+	free(arguments.strings);
 	run_store_done(&settings.store);
 	return status;
 }

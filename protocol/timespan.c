@@ -91,7 +91,7 @@ static int
 timespan_parse_item(const char **p, uint64_t default_unit_usec, uint64_t *ret_usec)
 {
 	const struct timespan_unit *unit;
-	const char *whole = *p, *fraction = NULL, *q;
+	const char *whole = *p, *fraction = NULL, *q, *number_end;
 	size_t n_whole, n_fraction = 0, n_unit;
 	uint64_t unit_usec = default_unit_usec;
 
@@ -104,8 +104,12 @@ timespan_parse_item(const char **p, uint64_t default_unit_usec, uint64_t *ret_us
 	}
 	if (n_whole + n_fraction == 0)
 		return -EINVAL;
+	number_end = q;
 	q = timespan_skip_blanks(q);
 	n_unit = timespan_unit_length(q);
+	/* as systemd: "0.5 0" is two items, "0.5.0" is none */
+	if (n_unit == 0 && q == number_end && *q)
+		return -EINVAL;
 	if (n_unit > 0) {
 		unit = timespan_unit_find(q, n_unit);
 		if (!unit)
@@ -124,7 +128,7 @@ timespan_parse(const char *text, uint64_t default_unit_usec, uint64_t *ret_usec)
 	uint64_t sum = 0, item;
 	int r;
 
-	if (strcmp(p, "infinity") == 0) {
+	if (strncmp(p, "infinity", 8) == 0 && !*timespan_skip_blanks(p + 8)) {
 		*ret_usec = USEC_INFINITY;
 		return 0;
 	}

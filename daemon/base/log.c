@@ -86,14 +86,39 @@ log_free(struct log *log)
 	return NULL;
 }
 
-/* Appends `text` as a JSON string, without its quotes; control characters become \u00XX. */
+/* The bytes of the UTF-8 character at `p`, 0 if there is none (RFC 3629, section 4). */
+static size_t
+log_utf8_length(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* too long a form of a small number, a surrogate, more than U+10FFFF */
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+		(*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/*
+ * Appends `text` as a JSON string, without its quotes; control characters become \u00XX, and
+ * what is no UTF-8, because it was cut or never was, becomes U+FFFD.
+ */
 static size_t
 log_append_json(char *line, size_t at, size_t size, const char *text)
 {
-	for (; *text && at + 8 < size; text++) {
+	size_t n;
+
+	for (; *text && at + 8 < size; text += n ? n : 1) {
 		unsigned char c = (unsigned char)*text;
 
-		if (c == '"' || c == '\\') {
+		n = log_utf8_length((const unsigned char *)text);
+		if (n != 1) {
+			memcpy(line + at, n ? text : "\xef\xbf\xbd", n ? n : 3);
+			at += n ? n : 3;
+		} else if (c == '"' || c == '\\') {
 			line[at++] = '\\';
 			line[at++] = (char)c;
 		} else if (c < 0x20 || c == 0x7f) {
@@ -159,13 +184,13 @@ log_compose(struct log *log, char *line, size_t size, enum log_level level,
 		return log_compose_json(line, size, level, service, text);
 	case LOG_FORMAT_JOURNAL:
 		n = snprintf(line, size,
-			"MESSAGE=%.1500s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=portkeeper\n%s%s%s",
+			"MESSAGE=%.1500s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=portkeeper\n%s%.200s%s",
 			text, (int)level, service ? "PORTKEEPER_SERVICE=" : "",
 			service ? service : "", service ? "\n" : "");
 		break;
 	case LOG_FORMAT_AUTO:
 	case LOG_FORMAT_TEXT:
-		n = snprintf(line, size, "%s: %.1800s\n", about, text);
+		n = snprintf(line, size, "%.200s: %.1800s\n", about, text);
 		break;
 	}
 	return (size_t)n < size ? (size_t)n : size - 1;

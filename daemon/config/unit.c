@@ -187,6 +187,9 @@ unit_finish(struct unit *unit, struct error *err)
 				return error_set(err, -EINVAL,
 					"the address '%s' is given twice", unit->listens[i].text);
 	}
+	/* systemd.service(5) keeps an old custom: zero is no time-out at all */
+	if (unit->kill.timeout_stop_usec == 0)
+		unit->kill.timeout_stop_usec = USEC_INFINITY;
 	/* who sets RestartSec= wants that delay, systemd's meaning, from the first restart on */
 	if (restart->delay_is_set && !restart->immediate_is_set)
 		restart->immediate = 0;

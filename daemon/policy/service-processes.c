@@ -370,7 +370,7 @@ service_signal_everybody(struct service *service, int signal)
 	bool all = service->unit->kill.mode == KILL_MODE_CONTROL_GROUP ||
 		service->was_adopted;
 
-	if (service->unit->kill.mode == KILL_MODE_NONE)
+	if (service->unit->kill.mode == KILL_MODE_NONE && !service->was_adopted)
 		return;
 	/* the main process first: a master that sees its workers die would replace them */
 	service_signal_main(service, signal);
@@ -396,11 +396,11 @@ service_kill_tree(struct service *service)
 {
 	const struct kill_spec *kill = &service->unit->kill;
 
-	if (!kill->send_sigkill || kill->mode == KILL_MODE_NONE)
+	if (!kill->send_sigkill)
 		return;
 	if (service_kills_all(service) || service->was_adopted)
 		(void)service_walk_tree(service, kill->final_signal, false, false);
-	else
+	else if (kill->mode == KILL_MODE_PROCESS)
 		service_signal_main(service, kill->final_signal);
 }
 

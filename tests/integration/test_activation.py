@@ -132,6 +132,7 @@ def test_an_inherited_descriptor_is_passed_on():
         got = report("-n", "app", "-l", f"fd:{fd}:given", pass_fds=[fd])
         os.close(fd)
     assert got["fds"][0][2:4] == [["127.0.0.1", PORT], "given"]
+    assert fd not in got["open"]
 
 
 @in_namespace

@@ -130,6 +130,12 @@ def test_every_shortage_of_descriptors_at_start_is_told_or_survived():
     assert {0, 125} <= statuses
 
 
+def test_a_long_command_line_is_passed_on_whole():
+    words = [f"word-{i}" for i in range(3000)]
+    done = portkeeper("run", "-q", "--", "echo", *words)
+    assert done.stdout.split() == words, done.stderr
+
+
 def test_help_and_version_go_to_standard_output():
     for words in (["run", "--help"], ["help"], ["help", "run"], ["version"], ["--version"]):
         done = portkeeper(*words)
