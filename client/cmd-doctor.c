@@ -345,7 +345,7 @@ doctor_parse_option(const struct command *command, int c, struct doctor_options 
 				command, "--color=%s: say auto, always or never", optarg);
 		return 0;
 	default:
-		return command_usage_error(command, "unknown or incomplete option");
+		return 0;
 	}
 }
 
@@ -378,11 +378,15 @@ doctor_run(const struct command *command, int argc, char **argv)
 	int r;
 
 	optind = 0;
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "fvjh", long_options, NULL)) != -1) {
 		if (c == 'h') {
 			command_print_help(command);
 			return COMMAND_OK;
 		}
+		if (c == '?')
+			return command_usage_error(command,
+				"unknown or incomplete option '%s'", argv[optind - 1]);
 		r = doctor_parse_option(command, c, &options);
 		if (r)
 			return r;

@@ -543,6 +543,7 @@ inspect_run(const struct command *command, int argc, char **argv)
 	int c;
 
 	optind = 0;
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "w::jh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'w':

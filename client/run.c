@@ -22,7 +22,6 @@
 enum run_option {
 	OPTION_WAIT = 256,
 	OPTION_LOG_FORMAT,
-	OPTION_HELP,
 };
 
 /* clang-format off */
@@ -34,7 +33,7 @@ static const struct option run_table[] = {
 	{ "quiet",      no_argument,       NULL, 'q' },
 	{ "wait",       required_argument, NULL, OPTION_WAIT },
 	{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
-	{ "help",       no_argument,       NULL, OPTION_HELP },
+	{ "help",       no_argument,       NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 /* clang-format on */
@@ -239,8 +238,8 @@ run_parse(struct run_settings *settings, struct run_arguments *arguments,
 
 	optind = 0;
 	opterr = 0;
-	while ((code = getopt_long(argc, argv, "+:l:n:p:vq", run_table, NULL)) != -1) {
-		if (code == OPTION_HELP) {
+	while ((code = getopt_long(argc, argv, "+:hl:n:p:vq", run_table, NULL)) != -1) {
+		if (code == 'h') {
 			command_print_help(command);
 			return 1;
 		}
@@ -304,7 +303,7 @@ run_main(const struct command *command, int argc, char **argv)
 const struct command command_run = {
 	.name = "run",
 	.arguments = "[-l ADDRESS]... [OPTION]... -- COMMAND [ARGUMENT]...",
-	.summary = "Hold ports, hand them to a command, and restart it when it fails",
+	.summary = "hold ports, hand them to a command, and restart it when it fails",
 	.options =
 		"  -l, --listen=ADDRESS       hold this: PORT, ADDRESS:PORT, [ADDRESS]:PORT, udp:...,\n"
 		"                             /path, @name, unix-dgram:..., unix-seqpacket:..., fd:N\n"
@@ -314,7 +313,7 @@ const struct command command_run = {
 		"  -v, --verbose              say more\n"
 		"  -q, --quiet                say only what went wrong\n"
 		"      --log-format=FORMAT    text, json or journal (default: auto)\n"
-		"      --help                 show this\n\n"
+		"  -h, --help                 show this\n\n"
 		"The command gets the sockets by socket activation: LISTEN_FDS, from descriptor 3\n"
 		"up. The exit status is the command's (128+N when signal N ended it), or 125, 126,\n"
 		"127 as with env(1).\n",

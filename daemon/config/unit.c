@@ -190,6 +190,10 @@ unit_finish(struct unit *unit, struct error *err)
 	/* systemd.service(5) keeps an old custom: zero is no time-out at all */
 	if (unit->kill.timeout_stop_usec == 0)
 		unit->kill.timeout_stop_usec = USEC_INFINITY;
+	/* without SO_REUSEADDR its own closed connections would keep it from listening again */
+	if (unit->socket.while_down == WHILE_DOWN_REFUSE && unit->socket.reuse_address == 0)
+		return error_set(
+			err, -EINVAL, "WhileDown=refuse does not go with ReuseAddress=no");
 	/* who sets RestartSec= wants that delay, systemd's meaning, from the first restart on */
 	if (restart->delay_is_set && !restart->immediate_is_set)
 		restart->immediate = 0;

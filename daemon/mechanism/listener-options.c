@@ -33,7 +33,6 @@ static const struct listener_option {
 	{ "UserTimeoutSec",       FIELD(user_timeout_msec),       IPPROTO_TCP,  TCP_USER_TIMEOUT, SCOPE_TCP },
 	{ "NoDelay",              FIELD(no_delay),                IPPROTO_TCP,  TCP_NODELAY,      SCOPE_TCP },
 	{ "DeferAcceptSec",       FIELD(defer_accept_sec),        IPPROTO_TCP,  TCP_DEFER_ACCEPT, SCOPE_TCP },
-	{ "Priority",             FIELD(priority),                SOL_SOCKET,   SO_PRIORITY,      SCOPE_ANY },
 	{ "ReceiveBuffer",        FIELD(receive_buffer),          SOL_SOCKET,   SO_RCVBUF,        SCOPE_ANY },
 	{ "SendBuffer",           FIELD(send_buffer),             SOL_SOCKET,   SO_SNDBUF,        SCOPE_ANY },
 	{ "Mark",                 FIELD(mark),                    SOL_SOCKET,   SO_MARK,          SCOPE_ANY },
@@ -42,6 +41,8 @@ static const struct listener_option {
 	{ "PassSecurity",         FIELD(pass_security),           SOL_SOCKET,   SO_PASSSEC,       SCOPE_UNIX },
 	{ "IPTOS",                FIELD(ip_tos),                  IPPROTO_IP,   IP_TOS,           SCOPE_INET },
 	{ "IPTOS",                FIELD(ip_tos),                  IPPROTO_IPV6, IPV6_TCLASS,      SCOPE_INET6 },
+	/* behind IPTOS, which sets a priority of its own: ip(7), IP_TOS */
+	{ "Priority",             FIELD(priority),                SOL_SOCKET,   SO_PRIORITY,      SCOPE_ANY },
 	{ "IPTTL",                FIELD(ip_ttl),                  IPPROTO_IP,   IP_TTL,           SCOPE_INET },
 	{ "IPTTL",                FIELD(ip_ttl),                  IPPROTO_IPV6, IPV6_UNICAST_HOPS, SCOPE_INET6 },
 	{ "FreeBind",             FIELD(free_bind),               IPPROTO_IP,   IP_FREEBIND,      SCOPE_INET },

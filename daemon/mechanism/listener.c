@@ -234,14 +234,37 @@ listener_learn(struct listener *listener)
 	return 0;
 }
 
+/* A bare port means 0.0.0.0 where the kernel has no IPv6, as systemd.socket(5) has it. */
+static void
+listener_fall_back_to_ipv4(struct socket_address *address)
+{
+	in_port_t port = address->storage.in6.sin6_port;
+
+	memset(&address->storage, 0, sizeof(address->storage));
+	address->storage.in.sin_family = AF_INET;
+	address->storage.in.sin_port = port;
+	address->length = sizeof(address->storage.in);
+	address->dual_stack = false;
+}
+
+static int
+listener_new_socket(const struct socket_address *address)
+{
+	return socket(address->storage.any.sa_family, address->type | SOCK_CLOEXEC,
+		address->protocol);
+}
+
 static int
 listener_make_socket(struct listener *listener, struct error *err)
 {
-	const struct socket_address *address = &listener->address;
+	struct socket_address *address = &listener->address;
 	int r;
 
-	listener->fd = socket(address->storage.any.sa_family, address->type | SOCK_CLOEXEC,
-		address->protocol);
+	listener->fd = listener_new_socket(address);
+	if (listener->fd < 0 && errno == EAFNOSUPPORT && address->dual_stack) {
+		listener_fall_back_to_ipv4(address);
+		listener->fd = listener_new_socket(address);
+	}
 	if (listener->fd < 0) {
 		r = error_set_errno(
 			err, -errno, "cannot make a socket for %s", listener->spec->text);
@@ -279,6 +302,8 @@ listener_matches(const struct listener *listener, const struct listen_spec *spec
 {
 	struct socket_address wanted = spec->address;
 
+	if (wanted.dual_stack && listener->address.storage.any.sa_family == AF_INET)
+		listener_fall_back_to_ipv4(&wanted);
 	if (socket_address_port(&wanted) == 0 && wanted.storage.any.sa_family == AF_INET)
 		wanted.storage.in.sin_port = listener->address.storage.in.sin_port;
 	else if (socket_address_port(&wanted) == 0 &&
@@ -393,14 +418,18 @@ listener_repair_queue(struct listener *listener)
 }
 
 static int
-listener_repair_stream(struct listener *listener)
+listener_repair_stream(struct listener *listener, bool before_start)
 {
 	int r;
 
 	if (listener->refusing || listener_is_datagram(listener))
 		return 0;
-	if (listener_is_unix(listener))
+	if (listener_is_unix(listener)) {
+		/* an abstract name is the program's until it ends: then it can be had again */
+		if (!listener_has_path(listener) && !before_start)
+			return 0;
 		return listener_is_hung_up(listener) ? listener_replace_unix(listener) : 0;
+	}
 	if (listener_is_listening(listener))
 		return listener_repair_queue(listener);
 	r = listener_listen(listener);
@@ -426,7 +455,7 @@ listener_repair_flags(struct listener *listener, bool non_blocking)
 int
 listener_repair(struct listener *listener, bool before_start, bool non_blocking)
 {
-	int damage = listener_repair_stream(listener), flags = 0;
+	int damage = listener_repair_stream(listener, before_start), flags = 0;
 
 	if (before_start)
 		flags = listener_repair_flags(listener, non_blocking);

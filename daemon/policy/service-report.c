@@ -40,6 +40,7 @@ service_describe_waiting(const struct service *service, char *buffer, size_t siz
 	return buffer;
 }
 
+/* "; restart 3 in 40 ms", or what else comes next */
 static const char *
 service_describe_next(const struct service *service, char *buffer, size_t size)
 {
@@ -47,34 +48,15 @@ service_describe_next(const struct service *service, char *buffer, size_t size)
 
 	(void)timespan_format(service->delay_usec, delay, sizeof(delay));
 	buffer[0] = '\0';
-	switch (service->state) {
-	case SERVICE_UP:
-		/* none: the restart failed, and the line about that follows */
-		if (service->main)
-			(void)snprintf(buffer, size, "; restart %u at once, as pid %d",
-				service->n_restarts, (int)child_pid(service->main));
-		break;
-	case SERVICE_ENDED:
-		if (!service->wanted)
-			(void)snprintf(buffer, size, "; stopped");
-		else if (service->delay_usec > 0)
-			(void)snprintf(buffer, size, "; restart %u in %s", service->n_restarts,
-				delay);
-		break;
-	case SERVICE_DOWN:
-	case SERVICE_JUDGING:
-	case SERVICE_CLEANING:
-	case SERVICE_STOP_GRACE:
-	case SERVICE_STOP_COMMAND:
-	case SERVICE_STOP_SIGNAL:
-	case SERVICE_STOP_KILL:
-	case SERVICE_STOP_POST:
-	case SERVICE_STOP_POST_KILL:
-	case SERVICE_BACKOFF:
-	case SERVICE_PAUSED:
-	case SERVICE_STATE_MAX:
-		break;
-	}
+	if (service->main)
+		(void)snprintf(buffer, size, "; restart %u at once, as pid %d",
+			service->n_restarts, (int)child_pid(service->main));
+	else if (!service->wanted)
+		(void)snprintf(buffer, size, "; stopped");
+	else if (service->delay_usec > 0)
+		(void)snprintf(buffer, size, "; %srestart %u in %s",
+			service->is_limited ? "too many starts, so " : "", service->n_restarts,
+			delay);
 	return buffer;
 }
 

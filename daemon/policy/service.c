@@ -109,7 +109,8 @@ service_decide_delay(struct service *service)
 	delay += clock_jitter_usec(backoff_jitter_limit(spec, delay));
 	service->n_restarts++;
 	service->delay_usec = pause > delay ? pause : delay;
-	if (pause > delay)
+	service->is_limited = pause > delay;
+	if (service->is_limited)
 		return SERVICE_EVENT_RESTART_LIMITED;
 	return delay > 0 ? SERVICE_EVENT_RESTART_LATER : SERVICE_EVENT_RESTART_NOW;
 }
@@ -165,6 +166,9 @@ service_do_decide(struct service *service)
 	/* a restart at once comes first; its report follows when the child is on its way */
 	if (service->owes_report && decision != SERVICE_EVENT_RESTART_NOW)
 		service_report_end(service);
+	else if (!service->wanted)
+		log_line(service->host->log, LOG_LEVEL_NOTICE, service->unit->name,
+			"stopped while it waited for its restart");
 	service_raise(service, decision);
 }
 

@@ -85,6 +85,7 @@ struct service {
 	uint64_t started_usec;
 	uint64_t uptime_usec; /* of the process that ended last */
 	uint64_t delay_usec;
+	bool is_limited; /* the delay is the start limit's */
 	unsigned n_restarts;
 	struct backoff backoff;
 	struct loop_timer *timer;        /* the state's time-out */

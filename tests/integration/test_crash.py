@@ -142,3 +142,19 @@ def test_a_crash_loop_makes_the_delay_grow_and_holds_the_port():
         assert said.count("at once") == 5, "five at once, then delays"
         run.wait_for(r"restart 8 in ")
         assert listener_inodes() == inodes
+
+
+@in_namespace
+def test_a_successor_knows_every_kind_of_socket_again():
+    # once a socket of UDP-Lite was taken for one of UDP, and the port was given up
+    with tempfile.TemporaryDirectory() as folder:
+        for words in (["-l", f"udp:{PORT}", "-p", "SocketProtocol=udplite"],
+                      ["-l", PORT, "-p", "SocketProtocol=mptcp"],
+                      ["-l", f"udp:127.0.0.1:{PORT}"], ["-l", f"[::1]:{PORT}"],
+                      ["-l", PORT, "-p", "BindIPv6Only=ipv6-only"], ["-l", "127.0.0.1:0"],
+                      ["-l", f"{folder}/socket"], ["-l", "unix-dgram:@name"],
+                      ["-l", f"unix-seqpacket:{folder}/packets"]):
+            with Run(*words, "--", "sleep", "1000") as run:
+                run.wait_for("started")
+                os.kill(run.daemon(), signal.SIGKILL)
+                run.wait_for("(?s)still holds.*started")

@@ -59,7 +59,7 @@ def test_exit_statuses_override_the_table(directive, command, want):
 def test_a_start_limit_pauses_with_the_port_held():
     with Run("-l", PORT, "-p", "RestartSec=0", "-p", "StartLimitBurst=3", "-p",
              "StartLimitIntervalSec=1h", "--", *script("raise SystemExit(1)")) as run:
-        run.wait_for(r"restart 3 in 5\d min")
+        run.wait_for(r"too many starts, so restart 3 in 5\d min")
         assert [s["state"] for s in inspect(PORT)["sockets"]] == ["LISTEN"]
         with socket.create_connection(("127.0.0.1", PORT), 5):
             pass

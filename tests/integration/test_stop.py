@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from netns import in_namespace, inspect, wait_until
-from supervised import PORT, Run, alive, ask_again, children, script, server
+from supervised import PORT, Run, alive, ask_again, children, comm, script, server
 
 IGNORE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 # two workers, one of them a daemon in a session of its own
@@ -182,3 +182,33 @@ def test_other_signals_are_passed_to_the_program():
         for number in (1, 10, 12, 28, 3):
             run.signal(number)
             assert int(run.process.stdout.readline()) == number
+
+
+def test_the_time_out_goes_on_when_the_main_process_ends_before_the_others():
+    # once the end of the main process took the stop's timer away, and it hung for ever
+    ignore = ("import os, signal, time\n"
+              "if os.fork() == 0:\n"
+              "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+              "    open('/proc/self/comm', 'w').write('deaf')\n"
+              "    time.sleep(1000)\n"
+              "time.sleep(1000)\n")
+    with Run("-p", "TimeoutStopSec=200ms", "--", *script(ignore)) as run:
+        wait_until(lambda: "deaf" in map(comm, run.tree()))
+        run.signal(signal.SIGTERM)
+        assert run.wait() == 143
+
+
+def test_a_stop_command_that_outlives_the_main_process_is_cut_off():
+    with Run("-p", "ExecStop=sh -c 'kill $MAINPID; sleep 1000'", "-p", "TimeoutStopSec=200ms",
+             "--", "sleep", "1000") as run:
+        run.wait_for("as pid")
+        run.signal(signal.SIGTERM)
+        assert run.wait() == 143
+
+
+def test_a_stop_during_a_delay_says_so():
+    with Run("-p", "RestartSec=1h", "--", "false") as run:
+        run.wait_for("restart 1 in 1 h")
+        run.signal(signal.SIGTERM)
+        assert run.wait() == 1
+        assert "stopped while it waited for its restart" in run.said()
