@@ -562,7 +562,7 @@ an_abstract_unix_socket_is_found_by_its_name(void **state)
 	(void)state;
 	assert_int_equal(bind(fd, (struct sockaddr *)&address,
 				 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-					     (size_t)n)),
+					 (size_t)n)),
 		0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(sock_diag_open(&diag), 0);
