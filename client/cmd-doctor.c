@@ -204,8 +204,8 @@ doctor_sample(struct doctor *doctor, const struct doctor_options *options)
 		doctor->rate = (double)options->rate;
 	} else if (doctor->before.known && doctor->after.known && options->sample_usec) {
 		doctor->rate = (double)(doctor->after.passive_opens -
-					doctor->before.passive_opens) *
-			       (double)USEC_PER_SEC / (double)options->sample_usec;
+				       doctor->before.passive_opens) *
+			(double)USEC_PER_SEC / (double)options->sample_usec;
 		doctor->rate_measured = true;
 	}
 }

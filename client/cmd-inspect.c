@@ -254,11 +254,12 @@ inspect_describe_state(const struct sock_diag_socket *socket)
 {
 	if (socket->protocol != IPPROTO_UDP && socket->state == SOCK_DIAG_SYN_RECV)
 		return "SYN_RECV (half-open)";
-	if (socket->inode == 0 && (socket->state == SOCK_DIAG_ESTABLISHED ||
-					  socket->state == SOCK_DIAG_CLOSE_WAIT))
+	if (socket->inode == 0 &&
+		(socket->state == SOCK_DIAG_ESTABLISHED ||
+			socket->state == SOCK_DIAG_CLOSE_WAIT))
 		return socket->state == SOCK_DIAG_ESTABLISHED
-			       ? "ESTABLISHED (not accepted)"
-			       : "CLOSE_WAIT (not accepted)";
+			? "ESTABLISHED (not accepted)"
+			: "CLOSE_WAIT (not accepted)";
 	return sock_diag_state_name(socket);
 }
 
@@ -428,7 +429,7 @@ inspect_print(const struct port_view *view, const struct inspect_groups *groups,
 	}
 	for (size_t i = 0; i < groups->n_groups; i++)
 		hidden = hidden ||
-			 (groups->groups[i].first->inode && !groups->groups[i].owner);
+			(groups->groups[i].first->inode && !groups->groups[i].owner);
 	if (hidden && view->owners.n_hidden)
 		(void)printf(
 			"\n%zu processes may not be looked into: as root, inspect names "

@@ -327,10 +327,10 @@ release_json(const struct release *release)
 				sock_diag_protocol_name(socket->protocol), "state",
 				sock_diag_state_name(socket), "local", local, "remote",
 				remote, "alive", release_is_alive(socket), "result",
-				release->options->dry_run ? "not tried"
-				: result == 0		  ? "ended"
-				: result == -ENOENT	  ? "gone"
-							  : strerror(-result)));
+				release->options->dry_run   ? "not tried"
+					: result == 0	    ? "ended"
+					: result == -ENOENT ? "gone"
+							    : strerror(-result)));
 	}
 	return json_pack("{s:i, s:b, s:I, s:I, s:I, s:b, s:s, s:o}", "port",
 		(int)socket_address_port(&release->target->address), "dry_run",

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command: one verb of `portkeeper`. A verb is one file cmd-VERB.c with one such struct, and
- * one line in the table in main.c; help, completion and the manual test walk that table.
+ * command: one verb of `portkeeper`. A verb is one file cmd-VERB.c with one such struct,
+ * and one line in the table in main.c; help, completion and the manual test walk that
+ * table.
  */
 #pragma once
 
 /* Exit statuses of every verb but `run`, whose own are in run.h. */
 enum command_exit {
 	COMMAND_OK = 0,
-	COMMAND_FAILED = 1, /* it could not be done, or something was found (see the verb) */
-	COMMAND_USAGE = 2,  /* the arguments make no sense */
+	COMMAND_FAILED =
+		1, /* it could not be done, or something was found (see the verb) */
+	COMMAND_USAGE = 2, /* the arguments make no sense */
 };
 
 struct command {
@@ -29,6 +31,7 @@ extern const struct command command_doctor;
 /* Prints usage, summary and options of `command` to standard output. */
 void command_print_help(const struct command *command);
 
-/* Says "try 'portkeeper VERB --help'" on standard error, after a message; returns COMMAND_USAGE. */
+/* Says "try 'portkeeper VERB --help'" on standard error, after a message; returns
+ * COMMAND_USAGE. */
 int command_usage_error(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -166,7 +166,7 @@ doctor_check_somaxconn(const struct doctor *doctor, struct doctor_result *result
 {
 	const struct sock_diag_socket *listener = doctor_listener(doctor);
 	uint64_t wanted = doctor->backlog ? doctor->backlog
-			  : listener	  ? listener->send_queue
+		: listener		  ? listener->send_queue
 					  : 0;
 	uint64_t limit;
 
@@ -196,7 +196,7 @@ doctor_check_backlog(const struct doctor *doctor, struct doctor_result *result)
 {
 	const struct sock_diag_socket *listener = doctor_listener(doctor);
 	uint64_t backlog = doctor->backlog ? doctor->backlog
-			   : listener	   ? listener->send_queue
+		: listener		   ? listener->send_queue
 					   : 0;
 	double restart = (double)doctor->restart_usec / (double)USEC_PER_SEC;
 	double needed = doctor->rate > 0 ? doctor->rate * restart : 0;
@@ -319,9 +319,9 @@ doctor_same_owner(const struct doctor *doctor, const struct sock_diag_socket *a,
 		socket_owner_of(&doctor->view->owners, b->inode, NULL);
 
 	return one && two &&
-	       (one->pid == two->pid ||
-		       (one->unit[0] && strcmp(one->unit, two->unit) == 0 &&
-			       strcmp(one->comm, two->comm) == 0));
+		(one->pid == two->pid ||
+			(one->unit[0] && strcmp(one->unit, two->unit) == 0 &&
+				strcmp(one->comm, two->comm) == 0));
 }
 
 static void

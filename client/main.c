@@ -21,22 +21,26 @@ static const struct command *const commands[] = {
 static void
 main_print_help(FILE *out)
 {
-	(void)fprintf(out, "usage: portkeeper COMMAND [OPTION]...\n\n"
-			   "Keeps listening ports open while the programs behind them crash and "
-			   "restart.\n\n");
+	(void)fprintf(out,
+		"usage: portkeeper COMMAND [OPTION]...\n\n"
+		"Keeps listening ports open while the programs behind them crash and "
+		"restart.\n\n");
 	for (size_t i = 0; i < PK_ARRAY_SIZE(commands); i++)
-		(void)fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		(void)fprintf(
+			out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	(void)fprintf(out, "  %-10s %s\n  %-10s %s\n\n", "help",
-		"show this list, or the options of one command", "version", "show the version");
-	(void)fprintf(out, "'portkeeper COMMAND --help' shows its options; the manual is "
-			   "portkeeper(1).\n");
+		"show this list, or the options of one command", "version",
+		"show the version");
+	(void)fprintf(out,
+		"'portkeeper COMMAND --help' shows its options; the manual is "
+		"portkeeper(1).\n");
 }
 
 void
 command_print_help(const struct command *command)
 {
-	(void)printf("usage: portkeeper %s %s\n\n%s.\n\n%s", command->name, command->arguments,
-		command->summary, command->options);
+	(void)printf("usage: portkeeper %s %s\n\n%s.\n\n%s", command->name,
+		command->arguments, command->summary, command->options);
 }
 
 int
@@ -104,7 +108,8 @@ main(int argc, char **argv)
 		strcmp(argv[1], "-h") == 0)
 		return main_help(argc > 2 ? argv[2] : NULL);
 	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
-		return puts("portkeeper " PACKAGE_VERSION) < 0 ? COMMAND_FAILED : COMMAND_OK;
+		return puts("portkeeper " PACKAGE_VERSION) < 0 ? COMMAND_FAILED
+							       : COMMAND_OK;
 	command = main_find(argv[1]);
 	if (!command)
 		return main_unknown(argv[1]);

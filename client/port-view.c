@@ -176,8 +176,9 @@ port_targets_of_name(
 			"'%s' is neither a port nor the name of a running 'portkeeper "
 			"run'",
 			name);
-		error_set_hint(err, "give PORT, ADDRESS:PORT, udp:PORT, or a name that "
-				    "'portkeeper run --name NAME' was started with");
+		error_set_hint(err,
+			"give PORT, ADDRESS:PORT, udp:PORT, or a name that "
+			"'portkeeper run --name NAME' was started with");
 		return -ENOENT;
 	}
 	r = port_targets_of_supervisors(pids, n_pids, targets);
@@ -426,8 +427,8 @@ static json_t *
 port_answer_json(const struct bind_answer *answer, const char *reason)
 {
 	json_t *free_in = answer->free_in_msec == BIND_FREE_UNKNOWN
-				  ? json_null()
-				  : json_integer((json_int_t)answer->free_in_msec);
+		? json_null()
+		: json_integer((json_int_t)answer->free_in_msec);
 
 	return json_pack("{s:s, s:s, s:o}", "bind", port_verdict_word(answer->verdict),
 		"reason", answer->verdict == BIND_POSSIBLE ? "" : reason, "free_in_msec",

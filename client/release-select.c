@@ -141,8 +141,8 @@ release_is_alive(const struct sock_diag_socket *socket)
 		return false;
 	/* A FIN that waits for its ACK counts as one byte. */
 	return socket->inode != 0 || socket->state == SOCK_DIAG_ESTABLISHED ||
-	       socket->state == SOCK_DIAG_CLOSE_WAIT ||
-	       socket->state == SOCK_DIAG_SYN_RECV || socket->send_queue > 1;
+		socket->state == SOCK_DIAG_CLOSE_WAIT ||
+		socket->state == SOCK_DIAG_SYN_RECV || socket->send_queue > 1;
 }
 
 static bool
@@ -158,7 +158,7 @@ release_peer_matches(
 	if (memcmp(&wish->peer, &socket->remote, bytes) != 0)
 		return false;
 	return rest == 0 ||
-	       ((wish->peer.s6_addr[bytes] ^ socket->remote.s6_addr[bytes]) & mask) == 0;
+		((wish->peer.s6_addr[bytes] ^ socket->remote.s6_addr[bytes]) & mask) == 0;
 }
 
 static bool
@@ -199,5 +199,5 @@ release_wants(const struct release_wish *wish, const struct port_view *view,
 	if (wish->older_than_usec == 0)
 		return true;
 	return release_age(socket, fin_timeout_usec, &age) &&
-	       age >= wish->older_than_usec;
+		age >= wish->older_than_usec;
 }

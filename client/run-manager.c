@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run-manager: the loop of `portkeeper run`: two descriptors (signals, and the socket that
- * portkeeperd notifies), poll(2), and no timer but the one between two starts of a
+ * run-manager: the loop of `portkeeper run`: two descriptors (signals, and the socket
+ * that portkeeperd notifies), poll(2), and no timer but the one between two starts of a
  * portkeeperd that dies again and again.
  *
  * This process must outlive portkeeperd, so it is small: it reads no address and no
- * directive, and what it is told it believes only from portkeeperd itself (SCM_CREDENTIALS).
+ * directive, and what it is told it believes only from portkeeperd itself
+ * (SCM_CREDENTIALS).
  */
 #include "client/run.h"
 
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -32,11 +34,15 @@
 #include "protocol/nonblocking-output.h"
 #include "protocol/notify-message.h"
 
-/* So many deaths before READY=1 are answered at once; then the pauses grow to five seconds. */
+/* So many deaths before READY=1 are answered at once; then the pauses grow to five
+ * seconds. */
 #define RUN_QUICK_DEATHS 3
 #define RUN_PAUSE_MSEC 100
 #define RUN_PAUSE_MAX_MSEC 5000
 #define RUN_DAEMON_FDS_START 3
+/* Read in one go: more than the kernel queues, so that a flood cannot keep us from
+ * signals. */
+#define RUN_MESSAGES_MAX 1024
 
 struct run_manager {
 	struct run_settings *settings;
@@ -44,14 +50,18 @@ struct run_manager {
 	int signal_fd;
 	int notify_fd;
 	char notify_address[32]; /* "@" and the name that the kernel chose */
-	sigset_t mask_before;
-	pid_t daemon;   /* 0: not running */
-	bool was_ready; /* some portkeeperd has said READY=1 */
-	bool is_over;   /* the service has ended for good */
+	pid_t daemon;		 /* 0: not running */
+	bool was_ready;		 /* some portkeeperd has said READY=1 */
+	bool is_ready;		 /* this one has */
+	bool is_burying;	 /* it is dead, and its last messages are being read */
+	bool is_over;		 /* the service has ended for good */
+	int stop_signal; /* by which the end was asked for, for a successor; 0: it was not
+			  */
 	int exit_status;
-	unsigned deaths;       /* in a row, before READY=1 */
-	unsigned generation;   /* how many portkeeperds have been started */
-	int64_t restart_msec;  /* when the next is due, monotonic; -1: no pause */
+	struct rlimit nofile; /* as it was for us: the program's */
+	unsigned deaths;      /* in a row, before READY=1 */
+	unsigned generation;  /* how many portkeeperds have been started */
+	int64_t restart_msec; /* when the next is due, monotonic; -1: no pause */
 };
 
 extern char **environ;
@@ -66,8 +76,8 @@ run_now_msec(void)
 }
 
 /* What `run` itself has to say; everything else comes from portkeeperd. */
-static void run_say(const struct run_manager *manager, const char *level, const char *format,
-	...) PK_PRINTF(3, 4);
+static void run_say(const struct run_manager *manager, const char *level,
+	const char *format, ...) PK_PRINTF(3, 4);
 
 static void
 run_say(const struct run_manager *manager, const char *level, const char *format, ...)
@@ -90,7 +100,8 @@ run_say(const struct run_manager *manager, const char *level, const char *format
 		n = snprintf(line, sizeof(line), "%s\n", json_text);
 	else
 		n = snprintf(line, sizeof(line), "portkeeper: %s\n", text);
-	/* what nobody reads is lost: to wait here would be to keep no port and reap no child */
+	/* what nobody reads is lost: to wait here would be to keep no port and reap no
+	 * child */
 	(void)nonblocking_output_write(&manager->output, line, strnlen(line, (size_t)n));
 }
 
@@ -115,16 +126,16 @@ run_open_signals(struct run_manager *manager)
 	}
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored, it would reap by itself: waitpid(2) */
 	(void)signal(SIGPIPE, SIG_IGN); /* standard error may be closed by its reader */
-	if (sigprocmask(SIG_BLOCK, &mask, &manager->mask_before) < 0)
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
 	manager->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	return manager->signal_fd < 0 ? -errno : 0;
 }
 
 /*
- * An abstract socket with a name that the kernel picks (unix(7), autobind): there is no path
- * to clean up and no folder that might be read-only. Anybody in the network namespace can
- * send to it, so only messages with portkeeperd's own pid count.
+ * An abstract socket with a name that the kernel picks (unix(7), autobind): there is no
+ * path to clean up and no folder that might be read-only. Anybody in the network
+ * namespace can send to it, so only messages with portkeeperd's own pid count.
  */
 static int
 run_open_notify(struct run_manager *manager)
@@ -142,8 +153,23 @@ run_open_notify(struct run_manager *manager)
 		getsockname(fd, (struct sockaddr *)&un, &length) < 0)
 		return -errno;
 	(void)snprintf(manager->notify_address, sizeof(manager->notify_address), "@%.*s",
-		(int)(length - offsetof(struct sockaddr_un, sun_path) - 1), un.sun_path + 1);
+		(int)(length - offsetof(struct sockaddr_un, sun_path) - 1),
+		un.sun_path + 1);
 	return 0;
+}
+
+/* To keep as many descriptors as portkeeperd may send; portkeeperd gives the program its
+ * own. */
+static void
+run_raise_limit(struct run_manager *manager)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &manager->nofile) < 0)
+		return;
+	most = manager->nofile;
+	most.rlim_cur = most.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &most);
 }
 
 /* ---- starting portkeeperd */
@@ -208,20 +234,23 @@ run_become_daemon(struct run_manager *manager, const char *names, pid_t parent)
 	(void)setpgid(0, 0);
 	(void)setenv("NOTIFY_SOCKET", manager->notify_address, 1);
 	run_set_number("PORTKEEPER_MANAGER_PID", parent);
-	if (manager->generation > 1)
+	if (manager->generation > 0)
 		(void)setenv("PORTKEEPER_SUCCESSOR", "1", 1);
+	run_set_number("PORTKEEPER_NOFILE", (long)manager->nofile.rlim_cur);
+	(void)unsetenv("LISTEN_PIDFDID");
 	if (settings->store.n > 0) {
 		run_set_number("LISTEN_FDS", (long)settings->store.n);
 		run_set_number("LISTEN_PID", getpid());
 		(void)setenv("LISTEN_FDNAMES", names, 1);
 	}
 	failed = run_place_store(&settings->store);
-	(void)sigprocmask(SIG_SETMASK, &manager->mask_before, NULL);
+	/* signals stay blocked: one that comes before portkeeperd looks waits for it */
 	if (!failed) {
 		(void)execv(settings->daemon_path, settings->daemon_argv);
 		failed = "cannot execute it";
 	}
-	run_say(manager, "error", "%s: %s: %s", settings->daemon_path, failed, strerror(errno));
+	run_say(manager, "error", "%s: %s: %s", settings->daemon_path, failed,
+		strerror(errno));
 	_exit(RUN_EXIT_FAILED);
 }
 
@@ -230,12 +259,46 @@ run_pause(struct run_manager *manager)
 {
 	int64_t pause = RUN_PAUSE_MSEC;
 
-	for (unsigned i = RUN_QUICK_DEATHS; i < manager->deaths && pause < RUN_PAUSE_MAX_MSEC;
-		i++)
+	for (unsigned i = RUN_QUICK_DEATHS;
+		i < manager->deaths && pause < RUN_PAUSE_MAX_MSEC; i++)
 		pause *= 2;
 	if (pause > RUN_PAUSE_MAX_MSEC)
 		pause = RUN_PAUSE_MAX_MSEC;
 	manager->restart_msec = run_now_msec() + pause;
+}
+
+/* What a portkeeperd has left that cannot be started again: nobody else would end it. */
+static void
+run_kill_orphans(void)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	do {
+		PK_FCLOSE FILE *children = fopen(path, "re");
+		int pid;
+
+		if (!children)
+			return;
+		while (fscanf(children, "%d", &pid) == 1)
+			(void)kill(pid, SIGKILL);
+		/* the children of the dead become ours: again, until there are none */
+	} while (waitpid(-1, NULL, 0) > 0);
+}
+
+/* Counts a death before READY=1. Returns true if that was one too many for an end that is
+ * due. */
+static bool
+run_count_death(struct run_manager *manager, const char *what)
+{
+	manager->deaths++;
+	if (manager->stop_signal == 0 || manager->deaths <= RUN_QUICK_DEATHS)
+		return false;
+	run_say(manager, "error", "portkeeperd %s again and again: kills the program",
+		what);
+	run_kill_orphans();
+	manager->is_over = true;
+	return true;
 }
 
 static void
@@ -245,20 +308,27 @@ run_start_daemon(struct run_manager *manager)
 	pid_t parent = getpid(), pid;
 
 	manager->restart_msec = -1;
-	manager->generation++;
+	manager->is_ready = false;
 	pid = names ? fork() : -1;
 	if (pid == 0)
 		run_become_daemon(manager, names, parent);
 	if (pid < 0) {
-		/* short of memory or processes: what is stored stays open until there is room */
-		manager->deaths++;
+		int error = names ? errno : ENOMEM;
+
+		/* short of memory or processes: what is stored stays until there is room
+		 */
+		if (run_count_death(manager, "cannot be started"))
+			return;
 		run_say(manager, "error", "cannot start portkeeperd: %s, tries again",
-			strerror(names ? errno : ENOMEM));
+			strerror(error));
 		run_pause(manager);
 		return;
 	}
 	(void)setpgid(pid, pid);
 	manager->daemon = pid;
+	manager->generation++;
+	if (manager->stop_signal > 0)
+		(void)kill(pid, manager->stop_signal);
 }
 
 /* ---- what portkeeperd says */
@@ -266,8 +336,8 @@ run_start_daemon(struct run_manager *manager)
 static void run_on_signals(struct run_manager *manager);
 
 static void
-run_on_message(struct run_manager *manager, const struct notify_message *message, int *fds,
-	size_t n_fds)
+run_on_message(struct run_manager *manager, const struct notify_message *message,
+	int *fds, size_t n_fds)
 {
 	struct run_store *store = &manager->settings->store;
 
@@ -284,18 +354,20 @@ run_on_message(struct run_manager *manager, const struct notify_message *message
 	if (message->fd_store_remove && message->fd_name[0])
 		run_store_remove(store, message->fd_name);
 	if (message->ready) {
-		manager->was_ready = true;
+		manager->was_ready = manager->is_ready = true;
 		manager->deaths = 0;
 	}
-	if (message->stopping && message->exit_status >= 0) {
+	/* a successor that could not begin has ended nothing: another one tries */
+	if (message->stopping && message->exit_status >= 0 &&
+		(manager->is_ready || !manager->was_ready)) {
 		manager->is_over = true;
 		manager->exit_status = message->exit_status;
 	}
 	/*
-	 * A barrier passes when its descriptor is closed, by our caller. Who waits for it also
-	 * wants to know of the signals that came before: they go first.
+	 * A barrier passes when its descriptor is closed, by our caller. Who waits for it
+	 * also wants to know of the signals that came before: they go first.
 	 */
-	if (message->barrier)
+	if (message->barrier && !manager->is_burying)
 		run_on_signals(manager);
 }
 
@@ -309,15 +381,22 @@ run_on_notify(struct run_manager *manager)
 	ssize_t size;
 	size_t n_fds;
 
-	for (;;) {
+	for (unsigned n = 0; n < RUN_MESSAGES_MAX; n++) {
+		bool is_daemon;
+
 		size = fd_passing_receive(manager->notify_fd, data, sizeof(data), fds,
 			PK_ARRAY_SIZE(fds), &n_fds, &sender);
-		if (size == -EMSGSIZE)
-			continue;
-		if (size < 0)
+		if (size < 0 && size != -EMSGSIZE)
 			return;
-		if (sender.pid == manager->daemon && manager->daemon > 0 &&
-			notify_message_parse(data, (size_t)size, &message) >= 0)
+		is_daemon = manager->daemon > 0 && sender.pid == manager->daemon;
+		if (size == -EMSGSIZE) {
+			if (is_daemon)
+				run_say(manager, "error",
+					"cannot keep what portkeeperd sent: out of descriptors; "
+					"raise the limit: ulimit -n");
+			continue;
+		}
+		if (is_daemon && notify_message_parse(data, (size_t)size, &message) >= 0)
 			run_on_message(manager, &message, fds, n_fds);
 		for (size_t i = 0; i < n_fds; i++)
 			(void)pk_close(fds[i]);
@@ -343,8 +422,11 @@ run_on_daemon_death(struct run_manager *manager, const siginfo_t *info)
 {
 	char how[64];
 
-	/* what it sent before it died counts, and its pid is still its own: not yet reaped */
+	/* what it sent before it died counts, and its pid is still its own: not yet
+	 * reaped */
+	manager->is_burying = true;
 	run_on_notify(manager);
+	manager->is_burying = false;
 	manager->daemon = 0;
 	if (manager->is_over)
 		return;
@@ -354,9 +436,11 @@ run_on_daemon_death(struct run_manager *manager, const siginfo_t *info)
 		manager->exit_status = info->si_status;
 		return;
 	}
-	manager->deaths++;
+	(void)run_describe_death(info, how, sizeof(how));
+	if (run_count_death(manager, how))
+		return;
 	run_say(manager, "warning", "portkeeperd %s: starts it again, %zu socket%s kept",
-		run_describe_death(info, how, sizeof(how)), manager->settings->store.n,
+		how, manager->settings->store.n,
 		manager->settings->store.n == 1 ? " is" : "s are");
 	if (manager->deaths > RUN_QUICK_DEATHS)
 		run_pause(manager);
@@ -392,10 +476,13 @@ run_on_signal(struct run_manager *manager, int signal)
 		return; /* the program has got it as well */
 	if (signal == SIGHUP && by_terminal)
 		signal = SIGTERM; /* the terminal is gone */
+	/* remembered, for it may reach a portkeeperd that has just died */
+	if (signal == SIGTERM || signal == SIGINT || (signal == SIGQUIT && by_terminal))
+		manager->stop_signal = signal;
 	if (manager->daemon > 0)
 		(void)kill(manager->daemon, signal);
-	else if (signal == SIGTERM || signal == SIGINT)
-		manager->is_over = true; /* between two starts: nothing runs that could stop */
+	else if (manager->stop_signal > 0) /* in a pause: a successor ends what is left */
+		run_start_daemon(manager);
 }
 
 static void
@@ -428,7 +515,8 @@ run_loop(struct run_manager *manager)
 		{ .fd = manager->notify_fd, .events = POLLIN },
 	};
 
-	/* over is over only when portkeeperd has gone, too: it tidies up after its last word */
+	/* over is over only when portkeeperd has gone, too: it tidies up after its last
+	 * word */
 	while (!manager->is_over || manager->daemon > 0) {
 		int n = poll(ready, PK_ARRAY_SIZE(ready), run_timeout(manager));
 
@@ -454,6 +542,7 @@ run_manager_main(struct run_settings *settings)
 
 	if (r >= 0)
 		r = run_open_notify(&manager);
+	run_raise_limit(&manager);
 	/* orphans of a dead portkeeperd come to us, and its successor finds them here */
 	if (r >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		r = -errno;

@@ -23,8 +23,8 @@ struct run_store {
 #define RUN_STORE_EMPTY ((struct run_store){ .n = 0 })
 
 /*
- * Adds `fd` (consumed, also on failure) under `name`; several may have one name, but the same
- * open file is kept once. Returns 0, -ENOMEM, or -E2BIG.
+ * Adds `fd` (consumed, also on failure) under `name`; several may have one name, but the
+ * same open file is kept once. Returns 0, -ENOMEM, or -E2BIG.
  */
 int run_store_add_consume(struct run_store *store, const char *name, int fd);
 

@@ -78,7 +78,8 @@ run_inherit(struct run_settings *settings, int number)
 
 	if (fd < 0)
 		return -errno;
-	/* portkeeperd gets it by its name; under its number it would leak down to the program */
+	/* portkeeperd gets it by its name; under its number it would leak down to the
+	 * program */
 	(void)fcntl(number, F_SETFD, FD_CLOEXEC);
 	(void)snprintf(name, sizeof(name), "fd%d", number);
 	return run_store_add_consume(&settings->store, name, fd);
@@ -86,7 +87,8 @@ run_inherit(struct run_settings *settings, int number)
 
 /* -l fd:N: kept under that name; portkeeperd says what is wrong with any other text. */
 static int
-run_listen(struct run_settings *settings, struct run_arguments *arguments, const char *text)
+run_listen(
+	struct run_settings *settings, struct run_arguments *arguments, const char *text)
 {
 	char *end;
 	long number;
@@ -176,12 +178,13 @@ run_base_name(const char *path)
 static bool
 run_name_is_valid(const char *name)
 {
-	return notify_message_fd_name_is_valid(name) && !strchr(name, '/') && name[0] != '.' &&
-		strlen(name) < 128;
+	return notify_message_fd_name_is_valid(name) && !strchr(name, '/') &&
+		name[0] != '.' && strlen(name) < 128;
 }
 
 static int
-run_finish_arguments(struct run_settings *settings, struct run_arguments *arguments, char **words)
+run_finish_arguments(
+	struct run_settings *settings, struct run_arguments *arguments, char **words)
 {
 	char number[16];
 	int r = 0;
@@ -255,21 +258,34 @@ run_parse(struct run_settings *settings, struct run_arguments *arguments,
 			return r;
 	}
 	if (optind >= argc) {
-		(void)command_usage_error(
-			command, "no command to run; write it behind two dashes: -- ./app");
+		(void)command_usage_error(command,
+			"no command to run; write it behind two dashes: -- ./app");
 		return -EINVAL;
 	}
 	if (!arguments->name)
 		arguments->name = run_base_name(argv[optind]);
 	if (!run_name_is_valid(arguments->name)) {
 		(void)command_usage_error(command,
-			"bad name '%s': -n takes up to 127 printable characters without blank, "
-			"colon or slash",
+			"bad name '%s': -n takes up to 127 printable characters "
+			"without blank, colon or slash",
 			arguments->name);
 		return -EINVAL;
 	}
 	r = run_take_activation(settings, arguments);
 	return r < 0 ? r : run_finish_arguments(settings, arguments, argv + optind);
+}
+
+/* Where one of 0, 1 and 2 is closed, a socket would get its number, and what is said. */
+static void
+run_fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null",
+			O_RDWR); /* no O_CLOEXEC: portkeeperd needs it as well */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	(void)pk_close(fd);
 }
 
 static int
@@ -280,6 +296,7 @@ run_main(const struct command *command, int argc, char **argv)
 	char path[PATH_MAX];
 	int r, status = RUN_EXIT_FAILED;
 
+	run_fill_standard_fds();
 	r = run_add(&arguments, "", "portkeeperd");
 	if (r >= 0)
 		r = run_parse(&settings, &arguments, command, argc, argv);
@@ -300,6 +317,7 @@ run_main(const struct command *command, int argc, char **argv)
 	return status;
 }
 
+/* clang-format off: the text is laid out for a terminal */
 const struct command command_run = {
 	.name = "run",
 	.arguments = "[-l ADDRESS]... [OPTION]... -- COMMAND [ARGUMENT]...",
@@ -319,3 +337,4 @@ const struct command command_run = {
 		"127 as with env(1).\n",
 	.run = run_main,
 };
+/* clang-format on */

@@ -77,8 +77,8 @@ bind_cover_overlaps(const struct bind_cover *a, const struct bind_cover *b)
 		(a->v4_any || b->v4_any || memcmp(a->v4_address, b->v4_address, 4) == 0))
 		return true;
 	return a->v6 && b->v6 &&
-	       (a->v6_any || b->v6_any ||
-		       IN6_ARE_ADDR_EQUAL(&a->v6_address, &b->v6_address));
+		(a->v6_any || b->v6_any ||
+			IN6_ARE_ADDR_EQUAL(&a->v6_address, &b->v6_address));
 }
 
 bool
@@ -93,7 +93,7 @@ bind_diagnosis_overlaps(
 		return false;
 	wanted = bind_cover_of_address(address);
 	return socket_address_port(address) == socket->local_port &&
-	       bind_cover_overlaps(&wanted, &taken);
+		bind_cover_overlaps(&wanted, &taken);
 }
 
 /* ---- the rule */
@@ -187,8 +187,8 @@ bind_diagnosis_classify(const struct sock_diag_socket *socket,
 		socket->state != SOCK_DIAG_CLOSE_WAIT)
 		return BIND_BLOCKER_CLOSING;
 	return bind_diagnosis_is_outgoing(socket, sockets, ephemeral)
-		       ? BIND_BLOCKER_OUTGOING
-		       : BIND_BLOCKER_CONNECTION;
+		? BIND_BLOCKER_OUTGOING
+		: BIND_BLOCKER_CONNECTION;
 }
 
 static void

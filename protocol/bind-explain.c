@@ -51,7 +51,7 @@ bind_explain_hint(const struct bind_answer *answer,
 			"then on",
 			port, port);
 	} else if (answer->n_blockers[BIND_BLOCKER_CONNECTION] ||
-		   answer->n_blockers[BIND_BLOCKER_CLOSING]) {
+		answer->n_blockers[BIND_BLOCKER_CLOSING]) {
 		error_set_hint(err, "'portkeeper release %u --all' ends them now", port);
 	} else if (answer->n_blockers[BIND_BLOCKER_TIME_WAIT]) {
 		error_set_hint(err,
@@ -61,7 +61,7 @@ bind_explain_hint(const struct bind_answer *answer,
 			port,
 			(unsigned long long)((answer->time_wait_msec + BIND_MSEC_PER_SEC -
 						     1) /
-					     BIND_MSEC_PER_SEC));
+				BIND_MSEC_PER_SEC));
 	}
 }
 

@@ -2,9 +2,9 @@
 /*
  * cleanup: scope-bound ownership of file descriptors and memory.
  *
- * A variable marked PK_CLOSE or PK_FREE owns what it holds and lets it go at the end of its
- * scope; pk_take_fd() and PK_TAKE_PTR() hand the content over and leave the variable empty.
- * An empty file descriptor is -1.
+ * A variable marked PK_CLOSE or PK_FREE owns what it holds and lets it go at the end of
+ * its scope; pk_take_fd() and PK_TAKE_PTR() hand the content over and leave the variable
+ * empty. An empty file descriptor is -1.
  */
 #pragma once
 
@@ -60,10 +60,10 @@ pk_cleanup_fclose(FILE **file)
 #define PK_CLOSE __attribute__((cleanup(pk_cleanup_close)))
 #define PK_FREE __attribute__((cleanup(pk_cleanup_free)))
 #define PK_FCLOSE __attribute__((cleanup(pk_cleanup_fclose)))
-#define PK_TAKE_PTR(pointer)                   \
-	({                                     \
+#define PK_TAKE_PTR(pointer) \
+	({ \
 		__typeof__(pointer) *pk_p_ = &(pointer); \
-		__typeof__(pointer) pk_v_ = *pk_p_;      \
-		*pk_p_ = NULL;                 \
-		pk_v_;                         \
+		__typeof__(pointer) pk_v_ = *pk_p_; \
+		*pk_p_ = NULL; \
+		pk_v_; \
 	})

@@ -31,7 +31,8 @@ error_set_errno(struct error *err, int code, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	return error_set(err, code, "%.*s: %s", ERROR_TEXT_MAX - 128, what, strerror(-code));
+	return error_set(
+		err, code, "%.*s: %s", ERROR_TEXT_MAX - 128, what, strerror(-code));
 }
 
 void

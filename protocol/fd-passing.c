@@ -9,8 +9,8 @@
 #include "protocol/cleanup.h"
 
 int
-fd_passing_send(int socket, const struct sockaddr *to, socklen_t to_length, const void *data,
-	size_t size, const int *fds, size_t n_fds, int flags)
+fd_passing_send(int socket, const struct sockaddr *to, socklen_t to_length,
+	const void *data, size_t size, const int *fds, size_t n_fds, int flags)
 {
 	union {
 		struct cmsghdr header;
@@ -98,6 +98,8 @@ fd_passing_receive(int socket, void *data, size_t size, int *fds, size_t max_fds
 			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
 		}
 	}
+	if (ret_sender)
+		*ret_sender = sender;
 	/* MSG_CTRUNC also when the receiver ran out of descriptors: recvmsg(2) */
 	if (r < 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		while (n_fds > 0)
@@ -105,7 +107,5 @@ fd_passing_receive(int socket, void *data, size_t size, int *fds, size_t max_fds
 		return -EMSGSIZE;
 	}
 	*ret_n_fds = n_fds;
-	if (ret_sender)
-		*ret_sender = sender;
 	return received;
 }

@@ -50,8 +50,8 @@ nearest_name_distance(const char *a, const char *b)
 }
 
 void
-nearest_name_offer(
-	const char *typed, const char *candidate, const char **best, size_t *best_distance)
+nearest_name_offer(const char *typed, const char *candidate, const char **best,
+	size_t *best_distance)
 {
 	size_t distance = nearest_name_distance(typed, candidate);
 	size_t length = strlen(candidate);

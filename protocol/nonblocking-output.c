@@ -22,14 +22,16 @@ nonblocking_output_open(int stream)
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", stream);
 		output.fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	}
-	/* it may belong to another user, or /proc may be missing: better to wait than to be mute */
+	/* it may belong to another user, or /proc may be missing: better to wait than to
+	 * be mute */
 	if (output.fd < 0)
 		output.fd = fcntl(stream, F_DUPFD_CLOEXEC, 3);
 	return output;
 }
 
 bool
-nonblocking_output_write(const struct nonblocking_output *output, const char *data, size_t size)
+nonblocking_output_write(
+	const struct nonblocking_output *output, const char *data, size_t size)
 {
 	ssize_t n;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nonblocking-output: writing to a standard stream that is shared with others, without ever
- * waiting for its reader and without O_NONBLOCK on the description that all of them share.
+ * nonblocking-output: writing to a standard stream that is shared with others, without
+ * ever waiting for its reader and without O_NONBLOCK on the description that all of them
+ * share.
  *
- * A pipe or terminal is opened once more through /proc/self/fd, which makes a description of
- * our own (proc_pid_fd(5)); a socket gets MSG_DONTWAIT with each message; a regular file does
- * not make anybody wait in that sense, and is duplicated, so that its offset stays shared.
+ * A pipe or terminal is opened once more through /proc/self/fd, which makes a description
+ * of our own (proc_pid_fd(5)); a socket gets MSG_DONTWAIT with each message; a regular
+ * file does not make anybody wait in that sense, and is duplicated, so that its offset
+ * stays shared.
  */
 #pragma once
 

@@ -26,7 +26,8 @@ notify_message_parse_status(const char *value)
 {
 	int status = 0;
 
-	if (*value == '\0' || strlen(value) > 3 || value[strspn(value, "0123456789")] != '\0')
+	if (*value == '\0' || strlen(value) > 3 ||
+		value[strspn(value, "0123456789")] != '\0')
 		return -1;
 	for (; *value; value++)
 		status = status * 10 + (*value - '0');
@@ -34,7 +35,8 @@ notify_message_parse_status(const char *value)
 }
 
 static void
-notify_message_take_line(struct notify_message *message, const char *key, const char *value)
+notify_message_take_line(
+	struct notify_message *message, const char *key, const char *value)
 {
 	bool one = strcmp(value, "1") == 0;
 

@@ -191,15 +191,15 @@ bool
 sock_diag_is_kernel_only(const struct sock_diag_socket *socket)
 {
 	return socket->protocol != IPPROTO_UDP && socket->inode == 0 &&
-	       (socket->state == SOCK_DIAG_TIME_WAIT ||
-		       (socket->state == SOCK_DIAG_FIN_WAIT_2 &&
-			       socket->timer == SOCK_DIAG_TIMER_TIME_WAIT));
+		(socket->state == SOCK_DIAG_TIME_WAIT ||
+			(socket->state == SOCK_DIAG_FIN_WAIT_2 &&
+				socket->timer == SOCK_DIAG_TIMER_TIME_WAIT));
 }
 
 bool
 sock_diag_is_self_connected(const struct sock_diag_socket *socket)
 {
 	return socket->protocol == IPPROTO_TCP &&
-	       socket->remote_port == socket->local_port && socket->remote_port != 0 &&
-	       memcmp(&socket->local, &socket->remote, sizeof(socket->local)) == 0;
+		socket->remote_port == socket->local_port && socket->remote_port != 0 &&
+		memcmp(&socket->local, &socket->remote, sizeof(socket->local)) == 0;
 }

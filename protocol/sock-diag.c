@@ -210,8 +210,8 @@ sock_diag_parse_socket(
 		.ifindex = base.id.idiag_if,
 		.cookie = { base.id.idiag_cookie[0], base.id.idiag_cookie[1] },
 		.timer = base.idiag_timer <= SOCK_DIAG_TIMER_ZERO_WINDOW
-				 ? (enum sock_diag_timer)base.idiag_timer
-				 : SOCK_DIAG_TIMER_NONE,
+			? (enum sock_diag_timer)base.idiag_timer
+			: SOCK_DIAG_TIMER_NONE,
 		.timer_msec = base.idiag_expires,
 		.receive_queue = base.idiag_rqueue,
 		.send_queue = base.idiag_wqueue,

@@ -2,9 +2,9 @@
 /*
  * socket-address: see socket-address.h.
  *
- * Parsing takes the prefix off first (it settles type and family), then reads the rest as a
- * path, an abstract name, or numbers. Formatting is the inverse; a unit test holds the two
- * together.
+ * Parsing takes the prefix off first (it settles type and family), then reads the rest as
+ * a path, an abstract name, or numbers. Formatting is the inverse; a unit test holds the
+ * two together.
  */
 #include "protocol/socket-address.h"
 
@@ -31,8 +31,9 @@ static const struct socket_address_prefix {
 };
 /* clang-format on */
 
-#define SOCKET_ADDRESS_FORMS                                                           \
-	"write PORT, ADDRESS:PORT, [ADDRESS]:PORT, udp:..., /path or @name; addresses are " \
+#define SOCKET_ADDRESS_FORMS \
+	"write PORT, ADDRESS:PORT, [ADDRESS]:PORT, udp:..., /path or @name; addresses " \
+	"are " \
 	"numbers, a port is 1 to 65535"
 
 static int
@@ -61,8 +62,8 @@ socket_address_parse_port(const char *text, uint16_t *ret_port)
 }
 
 static int
-socket_address_parse_unix(
-	const char *text, const char *rest, struct socket_address *address, struct error *err)
+socket_address_parse_unix(const char *text, const char *rest,
+	struct socket_address *address, struct error *err)
 {
 	struct sockaddr_un *un = &address->storage.un;
 	size_t length = strlen(rest);
@@ -74,12 +75,14 @@ socket_address_parse_unix(
 		return socket_address_refuse(text, "the name is empty", err);
 	/* sun_path has 108 bytes; a path wants its NUL among them: unix(7) */
 	if (length > sizeof(un->sun_path) - 1)
-		return socket_address_refuse(text, "the path is longer than 107 bytes", err);
+		return socket_address_refuse(
+			text, "the path is longer than 107 bytes", err);
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, rest, length);
 	if (rest[0] == '@') {
 		un->sun_path[0] = '\0';
-		address->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+		address->length =
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	} else {
 		address->length =
 			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
@@ -87,7 +90,10 @@ socket_address_parse_unix(
 	return 0;
 }
 
-/* "fe80::1%eth0" has its interface behind the percent sign; the name is looked up in the kernel. */
+/*
+ * "fe80::1%eth0" has its interface behind the percent sign; the name is looked up in the
+ * kernel. With other than link-local addresses the kernel forgets it: ipv6(7).
+ */
 static int
 socket_address_parse_in6(const char *host, struct sockaddr_in6 *in6)
 {
@@ -101,8 +107,13 @@ socket_address_parse_in6(const char *host, struct sockaddr_in6 *in6)
 	numbers[length] = '\0';
 	if (inet_pton(AF_INET6, numbers, &in6->sin6_addr) != 1)
 		return -EINVAL;
-	in6->sin6_scope_id = scope ? if_nametoindex(scope + 1) : 0;
-	return scope && in6->sin6_scope_id == 0 ? -EINVAL : 0;
+	if (!scope)
+		return 0;
+	if (!IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) &&
+		!IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr))
+		return -EINVAL;
+	in6->sin6_scope_id = if_nametoindex(scope + 1);
+	return in6->sin6_scope_id == 0 ? -EINVAL : 0;
 }
 
 static void
@@ -115,8 +126,8 @@ socket_address_set_in6(struct socket_address *address, uint16_t port, bool dual_
 }
 
 static int
-socket_address_parse_ip(
-	const char *text, const char *rest, struct socket_address *address, struct error *err)
+socket_address_parse_ip(const char *text, const char *rest,
+	struct socket_address *address, struct error *err)
 {
 	char host[64];
 	const char *port_text = strrchr(rest, ':');
@@ -130,7 +141,8 @@ socket_address_parse_ip(
 		return 0;
 	}
 	if (socket_address_parse_port(port_text + 1, &port) < 0)
-		return socket_address_refuse(text, "what follows the colon is no port", err);
+		return socket_address_refuse(
+			text, "what follows the colon is no port", err);
 	host_length = (size_t)(port_text - rest);
 	if (host_length >= sizeof(host))
 		return socket_address_refuse(text, "this is no IP address", err);
@@ -139,8 +151,11 @@ socket_address_parse_ip(
 	if (host[0] == '[' && host[host_length - 1] == ']') {
 		host[host_length - 1] = '\0';
 		if (socket_address_parse_in6(host + 1, &address->storage.in6) < 0)
-			return socket_address_refuse(
-				text, "between the brackets is no IPv6 address", err);
+			return socket_address_refuse(text,
+				strchr(host, '%')
+					? "this is no link-local address with a known interface"
+					: "between the brackets is no IPv6 address",
+				err);
 		/* as systemd.socket(5): BindIPv6Only=default, so [::] is dual-stack */
 		socket_address_set_in6(address, port,
 			IN6_IS_ADDR_UNSPECIFIED(&address->storage.in6.sin6_addr));
@@ -148,8 +163,9 @@ socket_address_parse_ip(
 	}
 	if (inet_pton(AF_INET, host, &address->storage.in.sin_addr) != 1)
 		return socket_address_refuse(text,
-			strchr(host, ':') ? "an IPv6 address stands in brackets"
-					  : "this is no IP address (names are not looked up)",
+			strchr(host, ':')
+				? "an IPv6 address stands in brackets"
+				: "this is no IP address (names are not looked up)",
 			err);
 	address->storage.in.sin_family = AF_INET;
 	address->storage.in.sin_port = htons(port);
@@ -158,8 +174,8 @@ socket_address_parse_ip(
 }
 
 int
-socket_address_parse(
-	const char *text, int default_type, struct socket_address *ret_address, struct error *err)
+socket_address_parse(const char *text, int default_type,
+	struct socket_address *ret_address, struct error *err)
 {
 	struct socket_address address = { .type = default_type };
 	const char *rest = text;
@@ -188,15 +204,15 @@ static const char *
 socket_address_prefix_text(const struct socket_address *address)
 {
 	if (address->storage.any.sa_family == AF_UNIX)
-		return address->type == SOCK_DGRAM	? "unix-dgram:"
+		return address->type == SOCK_DGRAM	  ? "unix-dgram:"
 			: address->type == SOCK_SEQPACKET ? "unix-seqpacket:"
 							  : "";
 	return address->type == SOCK_DGRAM ? "udp:" : "";
 }
 
 static void
-socket_address_format_unix(
-	const struct socket_address *address, const char *prefix, char *buffer, size_t size)
+socket_address_format_unix(const struct socket_address *address, const char *prefix,
+	char *buffer, size_t size)
 {
 	const struct sockaddr_un *un = &address->storage.un;
 	size_t offset = offsetof(struct sockaddr_un, sun_path);
@@ -205,8 +221,8 @@ socket_address_format_unix(
 	if (length == 0)
 		(void)snprintf(buffer, size, "%s(unnamed)", prefix);
 	else if (un->sun_path[0] == '\0')
-		(void)snprintf(
-			buffer, size, "%s@%.*s", prefix, (int)(length - 1), un->sun_path + 1);
+		(void)snprintf(buffer, size, "%s@%.*s", prefix, (int)(length - 1),
+			un->sun_path + 1);
 	else
 		(void)snprintf(buffer, size, "%s%.*s", prefix,
 			(int)strnlen(un->sun_path, length), un->sun_path);
@@ -225,14 +241,15 @@ socket_address_format(const struct socket_address *address, char *buffer, size_t
 		return buffer;
 	case AF_INET:
 		(void)inet_ntop(AF_INET, &storage->in.sin_addr, host, sizeof(host));
-		(void)snprintf(
-			buffer, size, "%s%s:%u", prefix, host, ntohs(storage->in.sin_port));
+		(void)snprintf(buffer, size, "%s%s:%u", prefix, host,
+			ntohs(storage->in.sin_port));
 		return buffer;
 	case AF_INET6:
-		if (address->dual_stack && IN6_IS_ADDR_UNSPECIFIED(&storage->in6.sin6_addr) &&
+		if (address->dual_stack &&
+			IN6_IS_ADDR_UNSPECIFIED(&storage->in6.sin6_addr) &&
 			storage->in6.sin6_port != 0) {
-			(void)snprintf(
-				buffer, size, "%s%u", prefix, ntohs(storage->in6.sin6_port));
+			(void)snprintf(buffer, size, "%s%u", prefix,
+				ntohs(storage->in6.sin6_port));
 			return buffer;
 		}
 		(void)inet_ntop(AF_INET6, &storage->in6.sin6_addr, host, sizeof(host));
@@ -245,7 +262,8 @@ socket_address_format(const struct socket_address *address, char *buffer, size_t
 			ntohs(storage->in6.sin6_port));
 		return buffer;
 	default:
-		(void)snprintf(buffer, size, "(address family %d)", storage->any.sa_family);
+		(void)snprintf(
+			buffer, size, "(address family %d)", storage->any.sa_family);
 		return buffer;
 	}
 }

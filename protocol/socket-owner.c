@@ -53,8 +53,8 @@ socket_owner_copy_printable(char *to, size_t size, const char *text)
 
 	for (; text[n] && text[n] != '\n' && n < size - 1; n++)
 		to[n] = (unsigned char)text[n] < ' ' || (unsigned char)text[n] > '~'
-				? '?'
-				: text[n];
+			? '?'
+			: text[n];
 	to[n] = '\0';
 }
 
@@ -65,7 +65,7 @@ socket_owner_ends_with(const char *text, size_t length, const char *suffix)
 	size_t suffix_length = strlen(suffix);
 
 	return length > suffix_length &&
-	       memcmp(text + length - suffix_length, suffix, suffix_length) == 0;
+		memcmp(text + length - suffix_length, suffix, suffix_length) == 0;
 }
 
 /* True for the long hexadecimal ids that container engines give. */
@@ -124,12 +124,12 @@ socket_owner_parse_component(
 		socket_owner_copy(ret_container, "lxc ", part + sizeof(lxc) - 1,
 			length - (sizeof(lxc) - 1));
 	} else if (length >= sizeof(machine) &&
-		   memcmp(part, machine, sizeof(machine) - 1) == 0 &&
-		   socket_owner_ends_with(part, length, ".scope")) {
+		memcmp(part, machine, sizeof(machine) - 1) == 0 &&
+		socket_owner_ends_with(part, length, ".scope")) {
 		socket_owner_copy(ret_container, "machine ", part + sizeof(machine) - 1,
 			length - (sizeof(machine) - 1) - strlen(".scope"));
 	} else if (socket_owner_ends_with(part, length, ".service") ||
-		   socket_owner_ends_with(part, length, ".scope")) {
+		socket_owner_ends_with(part, length, ".scope")) {
 		socket_owner_copy(ret_unit, "", part, length);
 	}
 }
@@ -185,8 +185,7 @@ socket_owner_read_identity(int proc_pid, struct socket_owner *owner)
 	if (fstat(proc_pid, &status) == 0)
 		owner->uid = status.st_uid;
 	socket_owner_read_cgroup(proc_pid, owner);
-	owner->other_netns =
-		fstatat(proc_pid, "ns/net", &theirs, 0) == 0 &&
+	owner->other_netns = fstatat(proc_pid, "ns/net", &theirs, 0) == 0 &&
 		stat("/proc/self/ns/net", &ours) == 0 &&
 		(theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev);
 }
@@ -296,8 +295,8 @@ socket_owner_scan_match(const struct socket_owner_scan *scan, int fds, const cha
 	key = (uint32_t)inode;
 	return bsearch(&key, scan->inodes, scan->n_inodes, sizeof(key),
 		       socket_owner_compare_inodes)
-		       ? key
-		       : 0;
+		? key
+		: 0;
 }
 
 static int
@@ -440,7 +439,7 @@ socket_owner_holds(const struct socket_owner *owner)
 	if (strcmp(owner->comm, "portkeeperd") == 0)
 		return 2;
 	return strcmp(owner->comm, "portkeeper") == 0 ||
-	       (owner->pid == 1 && strcmp(owner->comm, "systemd") == 0);
+		(owner->pid == 1 && strcmp(owner->comm, "systemd") == 0);
 }
 
 const struct socket_owner *
@@ -514,8 +513,9 @@ socket_owner_read_all_options(
 		const struct socket_owner *owner =
 			socket_owner_of(owners, socket->inode, NULL);
 
-		if (!owner || (socket->state == SOCK_DIAG_ESTABLISHED &&
-				      n_asked++ >= SOCKET_OWNER_OPTIONS_MAX))
+		if (!owner ||
+			(socket->state == SOCK_DIAG_ESTABLISHED &&
+				n_asked++ >= SOCKET_OWNER_OPTIONS_MAX))
 			continue;
 		(void)socket_owner_read_options(owner, socket);
 	}

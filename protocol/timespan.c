@@ -66,14 +66,15 @@ timespan_unit_length(const char *p)
 
 /* Reads "12" or "1.5" as a number of units; *ret_usec is that many times `unit_usec`. */
 static int
-timespan_scale(const char *digits, size_t n_whole, const char *fraction, size_t n_fraction,
-	uint64_t unit_usec, uint64_t *ret_usec)
+timespan_scale(const char *digits, size_t n_whole, const char *fraction,
+	size_t n_fraction, uint64_t unit_usec, uint64_t *ret_usec)
 {
 	uint64_t whole = 0, part = 0, weight = unit_usec;
 
 	for (size_t i = 0; i < n_whole; i++)
 		if (__builtin_mul_overflow(whole, 10, &whole) ||
-			__builtin_add_overflow(whole, (uint64_t)(digits[i] - '0'), &whole))
+			__builtin_add_overflow(
+				whole, (uint64_t)(digits[i] - '0'), &whole))
 			return -ERANGE;
 	if (__builtin_mul_overflow(whole, unit_usec, &whole))
 		return -ERANGE;
@@ -164,11 +165,11 @@ timespan_format(uint64_t usec, char *buffer, size_t size)
 	rest = usec % units[i].usec;
 	/* below a second one unit is enough, and so it is when the second is zero */
 	if (units[i].usec <= USEC_PER_MSEC || rest / units[i + 1].usec == 0)
-		(void)snprintf(
-			buffer, size, "%" PRIu64 " %s", usec / units[i].usec, units[i].name);
+		(void)snprintf(buffer, size, "%" PRIu64 " %s", usec / units[i].usec,
+			units[i].name);
 	else if (units[i].usec == USEC_PER_SEC)
-		(void)snprintf(buffer, size, "%" PRIu64 ".%" PRIu64 " s", usec / USEC_PER_SEC,
-			rest / (USEC_PER_SEC / 10));
+		(void)snprintf(buffer, size, "%" PRIu64 ".%" PRIu64 " s",
+			usec / USEC_PER_SEC, rest / (USEC_PER_SEC / 10));
 	else
 		(void)snprintf(buffer, size, "%" PRIu64 " %s %" PRIu64 " %s",
 			usec / units[i].usec, units[i].name, rest / units[i + 1].usec,

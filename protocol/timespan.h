@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timespan: lengths of time as systemd.time(7) writes them ("1min 20s", "50ms", "infinity").
+ * timespan: lengths of time as systemd.time(7) writes them ("1min 20s", "50ms",
+ * "infinity").
  */
 #pragma once
 
@@ -17,5 +18,6 @@
  */
 int timespan_parse(const char *text, uint64_t default_unit_usec, uint64_t *ret_usec);
 
-/* Writes `usec` for people, two units at the most: "3 min 2 s", "40 ms". Returns `buffer`. */
+/* Writes `usec` for people, two units at the most: "3 min 2 s", "40 ms". Returns
+ * `buffer`. */
 const char *timespan_format(uint64_t usec, char *buffer, size_t size);

@@ -2,8 +2,8 @@
 /*
  * log: see log.h.
  *
- * The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) is written here and not
- * by sd_journal_sendv(), because that one blocks while journald's queue is full.
+ * The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) is written here and
+ * not by sd_journal_sendv(), because that one blocks while journald's queue is full.
  */
 #include "base/log.h"
 
@@ -39,7 +39,8 @@ log_stderr_is_journal(void)
 
 	if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
 		return false;
-	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+		st.st_ino == inode;
 }
 
 static int
@@ -49,7 +50,8 @@ log_open_journal(void)
 		.sun_path = LOG_JOURNAL_SOCKET };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&journal, sizeof(journal)) < 0)
+	if (fd >= 0 &&
+		connect(fd, (const struct sockaddr *)&journal, sizeof(journal)) < 0)
 		fd = pk_close(fd);
 	return fd;
 }
@@ -90,7 +92,12 @@ log_free(struct log *log)
 static size_t
 log_utf8_length(const unsigned char *p)
 {
-	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	size_t n = *p < 0x80 ? 1
+		: *p < 0xc2  ? 0
+		: *p < 0xe0  ? 2
+		: *p < 0xf0  ? 3
+		: *p < 0xf5  ? 4
+			     : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -103,8 +110,8 @@ log_utf8_length(const unsigned char *p)
 }
 
 /*
- * Appends `text` as a JSON string, without its quotes; control characters become \u00XX, and
- * what is no UTF-8, because it was cut or never was, becomes U+FFFD.
+ * Appends `text` as a JSON string, without its quotes; control characters become \u00XX,
+ * and what is no UTF-8, because it was cut or never was, becomes U+FFFD.
  */
 static size_t
 log_append_json(char *line, size_t at, size_t size, const char *text)
@@ -150,8 +157,8 @@ log_level_name(enum log_level level)
 }
 
 static size_t
-log_compose_json(
-	char *line, size_t size, enum log_level level, const char *service, const char *text)
+log_compose_json(char *line, size_t size, enum log_level level, const char *service,
+	const char *text)
 {
 	uint64_t now = clock_realtime_usec();
 	time_t seconds = (time_t)(now / 1000000);
@@ -184,7 +191,8 @@ log_compose(struct log *log, char *line, size_t size, enum log_level level,
 		return log_compose_json(line, size, level, service, text);
 	case LOG_FORMAT_JOURNAL:
 		n = snprintf(line, size,
-			"MESSAGE=%.1500s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=portkeeper\n%s%.200s%s",
+			"MESSAGE=%.1500s\nPRIORITY=%d\n"
+			"SYSLOG_IDENTIFIER=portkeeper\n%s%.200s%s",
 			text, (int)level, service ? "PORTKEEPER_SERVICE=" : "",
 			service ? service : "", service ? "\n" : "");
 		break;
@@ -205,7 +213,8 @@ log_text(struct log *log, enum log_level level, const char *service, char *text)
 	if (log->n_lost > 0) {
 		(void)snprintf(lost, sizeof(lost),
 			"%" PRIu64 " lines lost: the log took no more", log->n_lost);
-		size = log_compose(log, line, sizeof(line), LOG_LEVEL_WARNING, NULL, lost);
+		size = log_compose(
+			log, line, sizeof(line), LOG_LEVEL_WARNING, NULL, lost);
 		if (nonblocking_output_write(&log->output, line, size))
 			log->n_lost = 0;
 	}
@@ -219,7 +228,8 @@ log_text(struct log *log, enum log_level level, const char *service, char *text)
 }
 
 void
-log_line(struct log *log, enum log_level level, const char *service, const char *format, ...)
+log_line(struct log *log, enum log_level level, const char *service, const char *format,
+	...)
 {
 	char text[LOG_LINE_MAX];
 	va_list arguments;
@@ -233,8 +243,8 @@ log_line(struct log *log, enum log_level level, const char *service, const char 
 }
 
 void
-log_error_object(
-	struct log *log, enum log_level level, const char *service, const struct error *err)
+log_error_object(struct log *log, enum log_level level, const char *service,
+	const struct error *err)
 {
 	if (err->hint[0])
 		log_line(log, level, service, "%s; %s", err->text, err->hint);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop: see loop.h. libevent with the epoll back end and nothing more: no threads, no signal
- * handlers (signals arrive by signalfd, as one more descriptor), no buffers.
+ * loop: see loop.h. libevent with the epoll back end and nothing more: no threads, no
+ * signal handlers (signals arrive by signalfd, as one more descriptor), no buffers.
  */
 #include "base/loop.h"
 
@@ -32,8 +32,9 @@ struct loop_timer {
 #define LOOP_FDS 5
 
 /*
- * libevent 2.1 ends the process when it gets no descriptors for its pipes (evsig_init_() in
- * its signal.c calls event_sock_err(1, ...)), so it is asked first whether there are enough.
+ * libevent 2.1 ends the process when it gets no descriptors for its pipes (evsig_init_()
+ * in its signal.c calls event_sock_err(1, ...)), so it is asked first whether there are
+ * enough.
  */
 static int
 loop_probe_fds(void)
@@ -113,8 +114,8 @@ loop_on_io(evutil_socket_t fd, short what, void *context)
 }
 
 int
-loop_io_new(struct loop *loop, int fd, enum loop_io_direction direction, loop_io_fn callback,
-	void *context, struct loop_io **ret_io)
+loop_io_new(struct loop *loop, int fd, enum loop_io_direction direction,
+	loop_io_fn callback, void *context, struct loop_io **ret_io)
 {
 	struct loop_io *io = calloc(1, sizeof(*io));
 	short what = (short)((direction == LOOP_READ ? EV_READ : EV_WRITE) | EV_PERSIST);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop: the one event loop of portkeeperd. Only loop.c includes libevent; everybody else sees
- * the opaque types below.
+ * loop: the one event loop of portkeeperd. Only loop.c includes libevent; everybody else
+ * sees the opaque types below.
  *
- * Callbacks run one after the other on the only thread and must not block. Objects are freed
- * by who made them, also from inside their own callback; the loop never frees any.
+ * Callbacks run one after the other on the only thread and must not block. Objects are
+ * freed by who made them, also from inside their own callback; the loop never frees any.
  */
 #pragma once
 
@@ -23,7 +23,8 @@ enum loop_io_direction {
 	LOOP_WRITE,
 };
 
-/* Makes the loop. Returns 0, or -ENOMEM, or -errno when the kernel gives no epoll instance. */
+/* Makes the loop. Returns 0, or -ENOMEM, or -errno when the kernel gives no epoll
+ * instance. */
 int loop_new(struct loop **ret_loop);
 struct loop *loop_free(struct loop *loop);
 
@@ -32,8 +33,8 @@ int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
 /*
- * Calls `callback` whenever `fd` (borrowed; must stay open until loop_io_free()) is ready in
- * `direction`. Starts enabled. Returns 0 or -errno.
+ * Calls `callback` whenever `fd` (borrowed; must stay open until loop_io_free()) is ready
+ * in `direction`. Starts enabled. Returns 0 or -errno.
  */
 int loop_io_new(struct loop *loop, int fd, enum loop_io_direction direction,
 	loop_io_fn callback, void *context, struct loop_io **ret_io);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spec: the plain values that config/ produces and the mechanisms take. No behaviour; memory
- * belongs to the struct unit that they are part of.
+ * spec: the plain values that config/ produces and the mechanisms take. No behaviour;
+ * memory belongs to the struct unit that they are part of.
  *
- * Names and meanings are systemd's (systemd.socket(5), systemd.service(5), systemd.kill(5),
- * systemd.exec(5)); what is ours says so.
+ * Names and meanings are systemd's (systemd.socket(5), systemd.service(5),
+ * systemd.kill(5), systemd.exec(5)); what is ours says so.
  */
 #pragma once
 
@@ -35,15 +35,17 @@ enum while_down {
 /* Linger= (ours), SO_LINGER, inherited by accepted sockets. */
 enum linger_setting {
 	LINGER_UNSET = -1,
-	LINGER_RESET = 0, /* close() resets; else the number of seconds that close() may take */
+	LINGER_RESET =
+		0, /* close() resets; else the number of seconds that close() may take */
 };
 
 struct socket_options {
 	int backlog; /* 0: as deep as the kernel allows */
 	int protocol;
 	int bind_ipv6_only; /* enum bind_ipv6_only */
-	int while_down;     /* enum while_down */
-	uint64_t reap_usec; /* ReapSec= (ours): how long a half-closed connection may be quiet; 0: for ever */
+	int while_down;	    /* enum while_down */
+	uint64_t reap_usec; /* ReapSec= (ours): how long a half-closed connection may be
+			       quiet; 0: for ever */
 	char *bind_to_device;
 	char *tcp_congestion;
 	char *fd_name; /* FileDescriptorName=; NULL: the service's name */
@@ -82,13 +84,13 @@ struct listen_spec {
 	char *text; /* as the user wrote it */
 	struct socket_address address;
 	int inherited_fd; /* fd:N: the number as the user wrote it; else SPEC_UNSET */
-	char *fd_name;    /* fd:N:NAME; else NULL */
+	char *fd_name;	  /* fd:N:NAME; else NULL */
 };
 
 /* One command line, ready for execve(). */
 struct exec_command {
-	char *path;  /* what to execute, absolute or with a slash */
-	char **argv; /* NULL-terminated */
+	char *path;	     /* what to execute, absolute or with a slash */
+	char **argv;	     /* NULL-terminated */
 	bool ignore_failure; /* a "-" before the path */
 };
 
@@ -100,7 +102,7 @@ struct exec_spec {
 	size_t n_stop_post;
 	char **environment; /* what Environment= adds; NULL-terminated, or NULL */
 	char *working_directory;
-	mode_t umask; /* (mode_t)-1: unchanged */
+	mode_t umask;	   /* (mode_t)-1: unchanged */
 	bool non_blocking; /* NonBlocking=: O_NONBLOCK on the fds that are handed over */
 };
 
@@ -118,23 +120,24 @@ enum restart_mode { /* Restart= */
 /* Exit statuses and signals, as SuccessExitStatus= and its siblings list them. */
 struct exit_set {
 	uint64_t statuses[4]; /* bit n of all 256 */
-	uint64_t signals;     /* bit n: signal n, 1 to 63 */
+	uint64_t signals;     /* bit n - 1: signal n, 1 to 64 */
 };
 
 struct restart_spec {
-	int mode; /* enum restart_mode */
+	int mode;	     /* enum restart_mode */
 	uint64_t delay_usec; /* RestartSec= */
 	bool delay_is_set;
 	unsigned steps; /* RestartSteps= */
 	uint64_t max_delay_usec;
 	uint64_t randomized_delay_usec; /* USEC_INFINITY: a quarter of the delay */
-	unsigned immediate; /* RestartImmediate= (ours): that many restarts in a row at once */
+	unsigned immediate; /* RestartImmediate= (ours): that many restarts in a row at
+			       once */
 	bool immediate_is_set;
 	struct exit_set success;
 	struct exit_set prevent;
 	struct exit_set force;
 	uint64_t limit_interval_usec; /* StartLimitIntervalSec= */
-	unsigned limit_burst;         /* StartLimitBurst=; 0: no limit */
+	unsigned limit_burst;	      /* StartLimitBurst=; 0: no limit */
 };
 
 enum kill_mode { /* KillMode= */

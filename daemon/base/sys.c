@@ -40,7 +40,8 @@
 
 struct sys_birth {
 	const struct sys_spawn *plan;
-	int error; /* negative errno of the step that failed, written by the child */
+	int *moved; /* room for its listeners */
+	int error;  /* negative errno of the step that failed, written by the child */
 	const char *failed;
 };
 
@@ -79,16 +80,27 @@ sys_write_pidfdid(char *text)
 	(void)pk_close(pidfd);
 }
 
+/* A number at or above RLIMIT_NOFILE is EINVAL to fcntl() and EBADF to dup2(): fcntl(2),
+ * dup(2). */
+static const char *
+sys_place_failed(void)
+{
+	if (errno == EINVAL || errno == EBADF)
+		errno = EMFILE;
+	return "placing the listeners";
+}
+
 /* Puts the listeners at 3, 4, ...: first all of them out of the way, then each to its
  * place. */
 static const char *
-sys_place_listeners(const struct sys_spawn *plan)
+sys_place_listeners(const struct sys_spawn *plan, int *moved)
 {
-	int moved[FOPEN_MAX * 16];
 	int floor = SYS_LISTEN_FDS_START + (int)plan->n_listen_fds;
 
-	if (plan->n_listen_fds > PK_ARRAY_SIZE(moved)) {
-		errno = E2BIG;
+	/* its own limit comes later: the way to the last places needs twice the room */
+	if (plan->nofile && plan->n_listen_fds > 0 &&
+		(rlim_t)floor >= plan->nofile->rlim_cur) {
+		errno = EMFILE;
 		return "placing the listeners";
 	}
 	for (size_t i = 0; i < plan->n_listen_fds; i++) {
@@ -96,17 +108,17 @@ sys_place_listeners(const struct sys_spawn *plan)
 		if (moved[i] < floor)
 			moved[i] = fcntl(moved[i], F_DUPFD_CLOEXEC, floor);
 		if (moved[i] < 0)
-			return "fcntl(F_DUPFD_CLOEXEC)";
+			return sys_place_failed();
 	}
 	for (size_t i = 0; i < plan->n_listen_fds; i++)
 		if (dup2(moved[i], SYS_LISTEN_FDS_START + (int)i) < 0)
-			return "dup2";
+			return sys_place_failed();
 	return NULL;
 }
 
 /* Returns what failed, with errno set, or NULL. */
 static const char *
-sys_prepare_child(const struct sys_spawn *plan)
+sys_prepare_child(const struct sys_spawn *plan, int *moved)
 {
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
 	const char *failed;
@@ -118,13 +130,13 @@ sys_prepare_child(const struct sys_spawn *plan)
 		return plan->process_group > 0 ? "setpgid" : "setsid";
 	if (plan->umask != (mode_t)-1)
 		(void)umask(plan->umask);
-	if (plan->nofile && setrlimit(RLIMIT_NOFILE, plan->nofile) < 0)
-		return "setrlimit";
 	if (plan->working_directory && chdir(plan->working_directory) < 0)
 		return "chdir";
-	failed = sys_place_listeners(plan);
+	failed = sys_place_listeners(plan, moved);
 	if (failed)
 		return failed;
+	if (plan->nofile && setrlimit(RLIMIT_NOFILE, plan->nofile) < 0)
+		return "setrlimit";
 	if (plan->listen_pid_text)
 		(void)sys_append_number(
 			plan->listen_pid_text + strlen(plan->listen_pid_text),
@@ -144,7 +156,7 @@ sys_child(void *context)
 	struct sys_birth *birth = context;
 	const struct sys_spawn *plan = birth->plan;
 
-	birth->failed = sys_prepare_child(plan);
+	birth->failed = sys_prepare_child(plan, birth->moved);
 	if (!birth->failed) {
 		(void)execve(plan->path, plan->argv, plan->envp);
 		birth->failed = "execve";
@@ -159,12 +171,15 @@ sys_spawn(const struct sys_spawn *plan, pid_t *ret_pid, int *ret_pidfd,
 {
 	/* for one child at a time: until it has executed its program, we do not run */
 	static char stack[SYS_STACK_SIZE] __attribute__((aligned(16)));
-	struct sys_birth birth = { .plan = plan, .failed = "clone" };
+	PK_FREE int *moved = calloc(plan->n_listen_fds + 1, sizeof(*moved));
+	struct sys_birth birth = { .plan = plan, .moved = moved, .failed = "clone" };
 	sigset_t all, before;
 	int pidfd = -1, error;
 	pid_t pid;
 
 	*ret_failed = birth.failed;
+	if (!moved)
+		return -ENOMEM;
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	pid = clone(sys_child, stack + SYS_STACK_SIZE,
@@ -300,7 +315,7 @@ static bool
 sys_is_childless(void)
 {
 	return waitid(P_ALL, 0, NULL, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 &&
-	       errno == ECHILD;
+		errno == ECHILD;
 }
 
 ssize_t

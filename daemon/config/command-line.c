@@ -11,7 +11,8 @@
 
 #include "protocol/nearest-name.h"
 
-#define COMMAND_LINE_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define COMMAND_LINE_DEFAULT_PATH \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 char **
 command_line_free_words(char **words)
@@ -44,7 +45,8 @@ command_line_escape(char c)
 	}
 }
 
-/* Reads one word from *p into `word` (as long as the text at least); moves *p behind it. */
+/* Reads one word from *p into `word` (as long as the text at least); moves *p behind it.
+ */
 static int
 command_line_take_word(const char **p, char *word, struct error *err)
 {
@@ -66,8 +68,8 @@ command_line_take_word(const char **p, char *word, struct error *err)
 		}
 	}
 	if (quote)
-		return error_set(
-			err, -EINVAL, "the quote %c is not closed in a command line", quote);
+		return error_set(err, -EINVAL,
+			"the quote %c is not closed in a command line", quote);
 	*word = '\0';
 	*p = q;
 	return 0;
@@ -197,7 +199,8 @@ command_line_resolve(const char *name, char **ret_path, struct error *err)
 			return r;
 	}
 	if (r == -EACCES) {
-		(void)error_set(err, r, "cannot execute '%s': not an executable file", name);
+		(void)error_set(
+			err, r, "cannot execute '%s': not an executable file", name);
 		error_set_hint(err, "make it executable: chmod +x %s", name);
 		return r;
 	}

@@ -24,7 +24,8 @@ static int
 unit_refuse(const struct directive *directive, const char *value, const char *expected,
 	struct error *err)
 {
-	(void)error_set(err, -EINVAL, "bad value '%.100s' for %s=", value, directive->name);
+	(void)error_set(
+		err, -EINVAL, "bad value '%.100s' for %s=", value, directive->name);
 	error_set_hint(err, "%s= takes %s", directive->name, expected);
 	return -EINVAL;
 }
@@ -219,7 +220,8 @@ UNIT_PARSER(unit_parse_fd_name)
 {
 	if (*value && !notify_message_fd_name_is_valid(value))
 		return unit_refuse(directive, value,
-			"up to 255 printable ASCII characters, no colon and no blank", err);
+			"up to 255 printable ASCII characters, no colon and no blank",
+			err);
 	return unit_set_string(UNIT_FIELD(char *), value);
 }
 
@@ -309,7 +311,8 @@ UNIT_PARSER(unit_parse_signal)
 	return 0;
 }
 
-/* The names that systemd.exec(5) has for exit statuses of sysexits.h and of the C library. */
+/* The names that systemd.exec(5) has for exit statuses of sysexits.h and of the C
+ * library. */
 static int
 unit_exit_status(const char *word)
 {
@@ -365,7 +368,8 @@ UNIT_PARSER(unit_parse_listen)
 	return unit_add_listen(unit, value, directive->argument, err);
 }
 
-/* The count stands right behind the pointer in struct exec_spec; see the offsets' test. */
+/* The count stands right behind the pointer in struct exec_spec; see the offsets' test.
+ */
 UNIT_PARSER(unit_parse_commands)
 {
 	struct exec_command **commands = UNIT_FIELD(struct exec_command *);
@@ -461,7 +465,8 @@ UNIT_PARSER(unit_parse_linger)
 	else if (strcmp(value, "no") == 0)
 		*UNIT_FIELD(int) = LINGER_UNSET;
 	else if (unit_time_in(directive, value, USEC_PER_SEC, UNIT_FIELD(int), NULL) < 0)
-		return unit_refuse(directive, value, "no, reset, or a time in seconds", err);
+		return unit_refuse(
+			directive, value, "no, reset, or a time in seconds", err);
 	return 0;
 }
 

@@ -13,7 +13,8 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* Everything that no directive sets is SPEC_UNSET; then the table's own defaults follow. */
+/* Everything that no directive sets is SPEC_UNSET; then the table's own defaults follow.
+ */
 static int
 unit_set_defaults(struct unit *unit)
 {
@@ -116,7 +117,8 @@ unit_parse_inherited(const char *text, struct listen_spec *listen, struct error 
 	if (number < 3 || number > 65535 || (digits[n] != '\0' && digits[n] != ':') ||
 		(digits[n] == ':' && !notify_message_fd_name_is_valid(digits + n + 1))) {
 		(void)error_set(err, -EINVAL, "bad address '%.60s'", text);
-		error_set_hint(err, "fd:N or fd:N:NAME is an inherited descriptor from 3 up");
+		error_set_hint(
+			err, "fd:N or fd:N:NAME is an inherited descriptor from 3 up");
 		return -EINVAL;
 	}
 	listen->inherited_fd = number;
@@ -185,22 +187,26 @@ unit_finish(struct unit *unit, struct error *err)
 				socket_address_equal(&unit->listens[i].address,
 					&unit->listens[j].address))
 				return error_set(err, -EINVAL,
-					"the address '%s' is given twice", unit->listens[i].text);
+					"the address '%s' is given twice",
+					unit->listens[i].text);
 	}
 	/* systemd.service(5) keeps an old custom: zero is no time-out at all */
 	if (unit->kill.timeout_stop_usec == 0)
 		unit->kill.timeout_stop_usec = USEC_INFINITY;
-	/* without SO_REUSEADDR its own closed connections would keep it from listening again */
-	if (unit->socket.while_down == WHILE_DOWN_REFUSE && unit->socket.reuse_address == 0)
-		return error_set(
-			err, -EINVAL, "WhileDown=refuse does not go with ReuseAddress=no");
-	/* who sets RestartSec= wants that delay, systemd's meaning, from the first restart on */
+	/* without SO_REUSEADDR its own closed connections would keep it from listening
+	 * again */
+	if (unit->socket.while_down == WHILE_DOWN_REFUSE &&
+		unit->socket.reuse_address == 0)
+		return error_set(err, -EINVAL,
+			"WhileDown=refuse does not go with ReuseAddress=no");
+	/* who sets RestartSec= wants that delay, systemd's meaning, from the first
+	 * restart on */
 	if (restart->delay_is_set && !restart->immediate_is_set)
 		restart->immediate = 0;
 	if (restart->steps > 0 && restart->max_delay_usec == USEC_INFINITY)
 		return error_set(err, -EINVAL, "RestartSteps= needs RestartMaxDelaySec=");
 	if (restart->max_delay_usec < restart->delay_usec)
-		return error_set(err, -EINVAL,
-			"RestartMaxDelaySec= is shorter than RestartSec=");
+		return error_set(
+			err, -EINVAL, "RestartMaxDelaySec= is shorter than RestartSec=");
 	return 0;
 }

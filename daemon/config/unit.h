@@ -28,12 +28,13 @@ struct unit {
 int unit_new(const char *name, struct unit **ret_unit);
 struct unit *unit_free(struct unit *unit);
 
-/* Adds a listener; `text` is what the user wrote. Returns 0, -ENOMEM, or -EINVAL with `err`. */
+/* Adds a listener; `text` is what the user wrote. Returns 0, -ENOMEM, or -EINVAL with
+ * `err`. */
 int unit_add_listen(struct unit *unit, const char *text, int type, struct error *err);
 
 /*
- * What only the finished unit can tell: fills defaults that depend on other directives, and
- * refuses contradictions. Returns 0 or -EINVAL with `err` filled.
+ * What only the finished unit can tell: fills defaults that depend on other directives,
+ * and refuses contradictions. Returns 0 or -EINVAL with `err` filled.
  */
 int unit_finish(struct unit *unit, struct error *err);
 

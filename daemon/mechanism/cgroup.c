@@ -22,7 +22,8 @@ struct cgroup {
 static const char *
 cgroup_mount(void)
 {
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	static const char *const places[] = { "/sys/fs/cgroup",
+		"/sys/fs/cgroup/unified" };
 	struct statfs fs;
 
 	for (size_t i = 0; i < PK_ARRAY_SIZE(places); i++)
@@ -52,7 +53,8 @@ cgroup_own_path(char *path, size_t size)
 	return -ENOENT;
 }
 
-/* systemd marks what it delegates by one of these attributes: systemd.resource-control(5). */
+/* systemd marks what it delegates by one of these attributes:
+ * systemd.resource-control(5). */
 static bool
 cgroup_is_delegated(const char *path)
 {
@@ -88,7 +90,8 @@ cgroup_open(const char *name, pid_t manager, struct cgroup **ret_cgroup)
 	if (!cgroup)
 		return -ENOMEM;
 	cgroup->procs_fd = cgroup->kill_fd = -1;
-	/* two of one name in one cgroup must not share it; a successor has the same manager */
+	/* two of one name in one cgroup must not share it; a successor has the same
+	 * manager */
 	if ((size_t)snprintf(cgroup->path, sizeof(cgroup->path), "%s/%s-%d", own, name,
 		    (int)manager) >= sizeof(cgroup->path))
 		r = -ENAMETOOLONG;

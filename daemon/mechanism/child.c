@@ -38,8 +38,8 @@ child_find(const struct child_table *table, pid_t pid)
 	struct child *child;
 
 	LIST_FOREACH(child, &table->buckets[(unsigned)pid % CHILD_BUCKETS], entry)
-		if (child->pid == pid)
-			return child;
+	if (child->pid == pid)
+		return child;
 	return NULL;
 }
 
@@ -85,8 +85,9 @@ child_table_has(const struct child_table *table, pid_t pid)
 }
 
 int
-child_start(struct child_table *table, const struct sys_spawn *plan, child_exit_fn on_exit,
-	void *context, struct child **ret_child, const char **ret_failed)
+child_start(struct child_table *table, const struct sys_spawn *plan,
+	child_exit_fn on_exit, void *context, struct child **ret_child,
+	const char **ret_failed)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	int r;

@@ -21,8 +21,9 @@
 uint64_t
 connection_reap_limit(uint64_t base_usec, size_t n)
 {
-	uint64_t least = base_usec < CONNECTION_REAP_LEAST_USEC ? base_usec
-								: CONNECTION_REAP_LEAST_USEC;
+	uint64_t least = base_usec < CONNECTION_REAP_LEAST_USEC
+		? base_usec
+		: CONNECTION_REAP_LEAST_USEC;
 	uint64_t limit;
 
 	if (n <= CONNECTION_REAP_MANY)
@@ -32,9 +33,11 @@ connection_reap_limit(uint64_t base_usec, size_t n)
 	return limit < least ? least : limit;
 }
 
-/* Whether `socket` came in through `listener`: its local address, or any for a wildcard. */
+/* Whether `socket` came in through `listener`: its local address, or any for a wildcard.
+ */
 static bool
-connection_reap_is_of(const struct sock_diag_socket *socket, const struct socket_address *listener)
+connection_reap_is_of(
+	const struct sock_diag_socket *socket, const struct socket_address *listener)
 {
 	struct in6_addr local = IN6ADDR_ANY_INIT;
 
@@ -44,14 +47,15 @@ connection_reap_is_of(const struct sock_diag_socket *socket, const struct socket
 		local.s6_addr[10] = local.s6_addr[11] = 0xff;
 		memcpy(&local.s6_addr[12], &listener->storage.in.sin_addr, 4);
 	}
-	return IN6_IS_ADDR_UNSPECIFIED(&local) || IN6_ARE_ADDR_EQUAL(&local, &socket->local);
+	return IN6_IS_ADDR_UNSPECIFIED(&local) ||
+		IN6_ARE_ADDR_EQUAL(&local, &socket->local);
 }
 
 /* Picks those that are too old into `picked`; returns how many. */
 static size_t
-connection_reap_pick(const struct sock_diag_list *list, const struct socket_address *listener,
-	uint64_t base_usec, const struct sock_diag_socket **picked,
-	struct connection_reap_result *result)
+connection_reap_pick(const struct sock_diag_list *list,
+	const struct socket_address *listener, uint64_t base_usec,
+	const struct sock_diag_socket **picked, struct connection_reap_result *result)
 {
 	size_t n = 0;
 
@@ -63,7 +67,8 @@ connection_reap_pick(const struct sock_diag_list *list, const struct socket_addr
 		const struct sock_diag_socket *socket = &list->sockets[i];
 
 		if (socket->has_info && connection_reap_is_of(socket, listener) &&
-			(uint64_t)socket->quiet_msec * USEC_PER_MSEC >= result->limit_usec)
+			(uint64_t)socket->quiet_msec * USEC_PER_MSEC >=
+				result->limit_usec)
 			picked[n++] = socket;
 	}
 	return n;
@@ -78,14 +83,13 @@ connection_reap_end(struct sock_diag *diag, const struct sock_diag_list *list,
 		calloc(list->n_sockets + 1, sizeof(*picked));
 	PK_FREE int *results = calloc(list->n_sockets + 1, sizeof(*results));
 	size_t n;
-	int r;
+	int r = 0;
 
 	if (!picked || !results)
 		return -ENOMEM;
 	n = connection_reap_pick(list, listener, base_usec, picked, result);
-	if (n == 0)
-		return 0;
-	r = sock_diag_destroy_many(diag, picked, n, results);
+	if (n > 0)
+		r = sock_diag_destroy_many(diag, picked, n, results);
 	for (size_t i = 0; i < n; i++) {
 		if (results[i] == 0)
 			result->n_ended++;

@@ -82,8 +82,8 @@ listener_option_fail(const char *directive, int code, struct error *err)
 }
 
 static int
-listener_option_set(int fd, const char *directive, int level, int name, int value,
-	struct error *err)
+listener_option_set(
+	int fd, const char *directive, int level, int name, int value, struct error *err)
 {
 	if (setsockopt(fd, level, name, &value, sizeof(value)) < 0)
 		return listener_option_fail(directive, -errno, err);
@@ -95,7 +95,8 @@ static int
 listener_options_apply_special(int fd, const struct socket_address *address,
 	const struct socket_options *options, unsigned scope, struct error *err)
 {
-	const char *congestion = options->tcp_congestion, *device = options->bind_to_device;
+	const char *congestion = options->tcp_congestion,
+		   *device = options->bind_to_device;
 	struct linger linger = { .l_onoff = 1, .l_linger = options->linger_sec };
 	int r = 0;
 
@@ -103,13 +104,14 @@ listener_options_apply_special(int fd, const struct socket_address *address,
 		r = listener_option_set(fd, "BindIPv6Only", IPPROTO_IPV6, IPV6_V6ONLY,
 			!address->dual_stack, err);
 	/*
-	 * Without it a bind() fails while accepted connections of an earlier listener are in
-	 * TIME_WAIT: socket(7). Never on UDP, where anybody with the same option could bind
-	 * the same port and take over the datagrams: inet_rcv_saddr_equal() in
+	 * Without it a bind() fails while accepted connections of an earlier listener are
+	 * in TIME_WAIT: socket(7). Never on UDP, where anybody with the same option could
+	 * bind the same port and take over the datagrams: inet_rcv_saddr_equal() in
 	 * net/ipv4/udp.c asks for nothing more than the option on both.
 	 */
 	if (r >= 0 && (scope & SCOPE_TCP) && options->reuse_address != 0)
-		r = listener_option_set(fd, "ReuseAddress", SOL_SOCKET, SO_REUSEADDR, 1, err);
+		r = listener_option_set(
+			fd, "ReuseAddress", SOL_SOCKET, SO_REUSEADDR, 1, err);
 	if (r < 0)
 		return r;
 	if (options->linger_sec != LINGER_UNSET && (scope & SCOPE_TCP) &&

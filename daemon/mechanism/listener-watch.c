@@ -22,7 +22,8 @@ listener_watch_on_readable(int fd, void *context)
 	struct listener_watch *watch = context;
 	struct epoll_event events[16];
 
-	/* edge-triggered: to fetch an event is to be told once, however many listeners hung up */
+	/* edge-triggered: to fetch an event is to be told once, however many listeners
+	 * hung up */
 	while (epoll_wait(fd, events, (int)PK_ARRAY_SIZE(events), 0) ==
 		(int)PK_ARRAY_SIZE(events))
 		;

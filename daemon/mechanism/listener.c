@@ -33,8 +33,8 @@ listener_has_path(const struct listener *listener)
 }
 
 /*
- * TCP_INFO of a listener: tcpi_unacked is the accept queue's length, tcpi_sacked its limit
- * (tcp_get_info() in net/ipv4/tcp.c, the branch for TCP_LISTEN).
+ * TCP_INFO of a listener: tcpi_unacked is the accept queue's length, tcpi_sacked its
+ * limit (tcp_get_info() in net/ipv4/tcp.c, the branch for TCP_LISTEN).
  */
 static int
 listener_tcp_info(const struct listener *listener, struct tcp_info *ret_info)
@@ -65,7 +65,8 @@ listener_queue(const struct listener *listener, unsigned *ret_waiting)
 static int
 listener_listen(struct listener *listener)
 {
-	int backlog = listener->options->backlog > 0 ? listener->options->backlog : INT_MAX;
+	int backlog =
+		listener->options->backlog > 0 ? listener->options->backlog : INT_MAX;
 
 	if (listener_is_datagram(listener))
 		return 0;
@@ -88,7 +89,8 @@ listener_make_folders(const char *path, mode_t mode)
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 
 	(void)snprintf(folder, sizeof(folder), "%s", path);
-	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(folder + 1, '/'); slash;
+		slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(folder, mode) < 0 && errno != EEXIST)
 			return -errno;
@@ -107,8 +109,7 @@ listener_path_is_stale(const struct socket_address *address)
 	if (lstat(address->storage.un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
 	probe = socket(AF_UNIX, address->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return probe >= 0 &&
-		connect(probe, &address->storage.any, address->length) < 0 &&
+	return probe >= 0 && connect(probe, &address->storage.any, address->length) < 0 &&
 		errno == ECONNREFUSED;
 }
 
@@ -133,17 +134,18 @@ listener_bind_path(struct listener *listener, struct error *err)
 		return r;
 	if ((options->socket_uid != (uid_t)-1 || options->socket_gid != (gid_t)-1) &&
 		chown(path, options->socket_uid, options->socket_gid) < 0) {
-		r = error_set_errno(err, -errno, "cannot give %s to its SocketUser=", path);
+		r = error_set_errno(
+			err, -errno, "cannot give %s to its SocketUser=", path);
 		(void)unlink(path);
 	}
 	return r;
 }
 
 /*
- * A port that the kernel chose is lost when the socket is shut down, and listen() would then
- * choose another: only one that bind() was asked for by its number is locked
- * (SOCK_BINDPORT_LOCK: __inet_bind(), tcp_set_state()). So another socket has one chosen and
- * holds it while ours asks for it. Returns that socket, or -errno.
+ * A port that the kernel chose is lost when the socket is shut down, and listen() would
+ * then choose another: only one that bind() was asked for by its number is locked
+ * (SOCK_BINDPORT_LOCK: __inet_bind(), tcp_set_state()). So another socket has one chosen
+ * and holds it while ours asks for it. Returns that socket, or -errno.
  */
 static int
 listener_choose_port(struct listener *listener)
@@ -180,7 +182,8 @@ listener_bind_inet(struct listener *listener)
 		if (listener->options->reuse_address == 0)
 			chooser = pk_close(chooser);
 	}
-	return bind(listener->fd, &address->storage.any, address->length) < 0 ? -errno : 0;
+	return bind(listener->fd, &address->storage.any, address->length) < 0 ? -errno
+									      : 0;
 }
 
 static int
@@ -195,8 +198,8 @@ listener_bind(struct listener *listener, struct error *err)
 		r = listener_bind_inet(listener);
 	/*
 	 * Bound but not listening a socket could be taken over by another one that has
-	 * SO_REUSEADDR, too: listen() follows at once. It can fail with EADDRINUSE as well,
-	 * when two sockets were bound so (inet_csk_listen_start(), net/ipv4/).
+	 * SO_REUSEADDR, too: listen() follows at once. It can fail with EADDRINUSE as
+	 * well, when two sockets were bound so (inet_csk_listen_start(), net/ipv4/).
 	 */
 	if (r >= 0)
 		r = listener_listen(listener);
@@ -221,7 +224,8 @@ listener_new(const struct listen_spec *spec, const struct socket_options *option
 	return 0;
 }
 
-/* What the kernel made of the address (port 0 has become a real one), and the queue's limit. */
+/* What the kernel made of the address (port 0 has become a real one), and the queue's
+ * limit. */
 static int
 listener_learn(struct listener *listener)
 {
@@ -229,7 +233,8 @@ listener_learn(struct listener *listener)
 
 	if (r < 0)
 		return r;
-	(void)socket_address_format(&listener->address, listener->text, sizeof(listener->text));
+	(void)socket_address_format(
+		&listener->address, listener->text, sizeof(listener->text));
 	listener_learn_limit(listener);
 	return 0;
 }
@@ -312,9 +317,46 @@ listener_matches(const struct listener *listener, const struct listen_spec *spec
 	return socket_address_equal(&wanted, &listener->address);
 }
 
+static bool
+listener_is_listening(const struct listener *listener)
+{
+	int listening = 0;
+	socklen_t length = sizeof(listening);
+
+	return getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) ==
+		0 &&
+		listening;
+}
+
+static int
+listener_set_reuse(struct listener *listener, int value)
+{
+	if (listener->options->reuse_address == 0)
+		return 0;
+	return setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value)) <
+			0
+		? -errno
+		: 0;
+}
+
+/*
+ * Makes it listen, although a dead portkeeperd may have shut it down (listener_refuse())
+ * or the program, and that one may have taken SO_REUSEADDR off: see listener_revive().
+ */
+static int
+listener_listen_again(struct listener *listener)
+{
+	if (listener_is_datagram(listener))
+		return 0;
+	if (!listener_is_unix(listener) && !listener_is_listening(listener))
+		(void)listener_set_reuse(listener, 1);
+	return listener_listen(listener);
+}
+
 int
-listener_take_consume(const struct listen_spec *spec, const struct socket_options *options,
-	int fd, struct listener **ret_listener, struct error *err)
+listener_take_consume(const struct listen_spec *spec,
+	const struct socket_options *options, int fd, struct listener **ret_listener,
+	struct error *err)
 {
 	struct listener *listener;
 	int r = listener_new(spec, options, &listener);
@@ -326,15 +368,17 @@ listener_take_consume(const struct listen_spec *spec, const struct socket_option
 	listener->fd = fd;
 	r = listener_learn(listener);
 	if (r < 0)
-		(void)error_set_errno(err, r, "descriptor %d for '%s' is no socket", fd, spec->text);
+		(void)error_set_errno(
+			err, r, "descriptor %d for '%s' is no socket", fd, spec->text);
 	else if (spec->inherited_fd < 0 && !listener_matches(listener, spec))
 		r = error_set(err, -EINVAL, "the stored socket listens on %s, not on %s",
 			listener->text, spec->text);
-	else if (!listener_is_datagram(listener))
-		r = listener_listen(listener);
+	else
+		r = listener_listen_again(listener);
 	if (r < 0) {
 		if (err && err->code != r)
-			(void)error_set_errno(err, r, "cannot listen on '%s'", spec->text);
+			(void)error_set_errno(
+				err, r, "cannot listen on '%s'", spec->text);
 		(void)listener_free(listener, false);
 		return r;
 	}
@@ -361,21 +405,12 @@ listener_restore_queue(struct listener *listener)
 	return listener->refusing ? 0 : listener_listen(listener);
 }
 
-static bool
-listener_is_listening(const struct listener *listener)
-{
-	int listening = 0;
-	socklen_t length = sizeof(listening);
-
-	return getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
-		listening;
-}
-
 /*
- * shutdown() of a listening AF_UNIX socket is for good: sk_shutdown stays set and accept()
- * gives EINVAL ever after (unix_accept(), unix_shutdown() in net/unix/af_unix.c). The flag
- * shows as POLLHUP; SO_ACCEPTCONN stays 1. Only a new socket helps. But an abstract name is
- * taken until its last holder is gone, and the program and the manager are two of them.
+ * shutdown() of a listening AF_UNIX socket is for good: sk_shutdown stays set and
+ * accept() gives EINVAL ever after (unix_accept(), unix_shutdown() in
+ * net/unix/af_unix.c). The flag shows as POLLHUP; SO_ACCEPTCONN stays 1. Only a new
+ * socket helps. But an abstract name is taken until its last holder is gone, and the
+ * program and the manager are two of them.
  */
 static int
 listener_replace_unix(struct listener *listener)
@@ -425,10 +460,12 @@ listener_repair_stream(struct listener *listener, bool before_start)
 	if (listener->refusing || listener_is_datagram(listener))
 		return 0;
 	if (listener_is_unix(listener)) {
-		/* an abstract name is the program's until it ends: then it can be had again */
+		/* an abstract name is the program's until it ends: then it can be had
+		 * again */
 		if (!listener_has_path(listener) && !before_start)
 			return 0;
-		return listener_is_hung_up(listener) ? listener_replace_unix(listener) : 0;
+		return listener_is_hung_up(listener) ? listener_replace_unix(listener)
+						     : 0;
 	}
 	if (listener_is_listening(listener))
 		return listener_repair_queue(listener);
@@ -436,7 +473,8 @@ listener_repair_stream(struct listener *listener, bool before_start)
 	return r < 0 ? r : LISTENER_WAS_SHUT_DOWN;
 }
 
-/* O_NONBLOCK is a flag of the open file description, which all holders share: fcntl(2). */
+/* O_NONBLOCK is a flag of the open file description, which all holders share: fcntl(2).
+ */
 static int
 listener_repair_flags(struct listener *listener, bool non_blocking)
 {
@@ -464,26 +502,17 @@ listener_repair(struct listener *listener, bool before_start, bool non_blocking)
 	return flags < 0 ? flags : damage | flags;
 }
 
-static int
-listener_set_reuse(struct listener *listener, int value)
-{
-	if (listener->options->reuse_address == 0)
-		return 0;
-	return setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value)) < 0
-		? -errno
-		: 0;
-}
-
 /*
  * shutdown() of a listening TCP socket resets who is in its queue and lets it stay bound
- * (inet_shutdown(), TCP_LISTEN). Then another socket with SO_REUSEADDR could bind the port,
- * if ours had the option too: inet_bind_conflict() asks for it on both sides, and listen()
- * has cleared the bucket's fastreuse. So it is taken off for as long.
+ * (inet_shutdown(), TCP_LISTEN). Then another socket with SO_REUSEADDR could bind the
+ * port, if ours had the option too: inet_bind_conflict() asks for it on both sides, and
+ * listen() has cleared the bucket's fastreuse. So it is taken off for as long.
  */
 int
 listener_refuse(struct listener *listener)
 {
-	if (listener->refusing || listener_is_datagram(listener) || listener_is_unix(listener))
+	if (listener->refusing || listener_is_datagram(listener) ||
+		listener_is_unix(listener))
 		return 0;
 	(void)listener_set_reuse(listener, 0);
 	if (shutdown(listener->fd, SHUT_RDWR) < 0 && errno != ENOTCONN) {

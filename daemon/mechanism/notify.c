@@ -24,7 +24,8 @@ STAILQ_HEAD(notify_queue, notify_pending);
 
 struct notify {
 	struct loop *loop;
-	int socket; /* connected, so that it is writable when the manager's queue has room */
+	int socket; /* connected, so that it is writable when the manager's queue has room
+		     */
 	struct loop_io *writable;
 	struct notify_queue queue;
 	int barrier_fd;
@@ -42,8 +43,8 @@ notify_connect(struct notify *notify, const char *address, struct error *err)
 
 	if (length < 2 || length >= sizeof(un.sun_path) ||
 		(address[0] != '/' && address[0] != '@'))
-		return error_set(
-			err, -EINVAL, "NOTIFY_SOCKET='%.100s' is no socket address", address);
+		return error_set(err, -EINVAL,
+			"NOTIFY_SOCKET='%.100s' is no socket address", address);
 	memcpy(un.sun_path, address, length);
 	size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	if (address[0] == '@')
@@ -52,15 +53,17 @@ notify_connect(struct notify *notify, const char *address, struct error *err)
 		size++;
 	notify->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (notify->socket < 0)
-		return error_set_errno(err, -errno, "cannot make a socket for the manager");
+		return error_set_errno(
+			err, -errno, "cannot make a socket for the manager");
 	if (connect(notify->socket, (struct sockaddr *)&un, size) < 0)
-		return error_set_errno(err, -errno, "cannot reach the manager at %s", address);
+		return error_set_errno(
+			err, -errno, "cannot reach the manager at %s", address);
 	return 0;
 }
 
 int
-notify_new(
-	struct loop *loop, const char *address, struct notify **ret_notify, struct error *err)
+notify_new(struct loop *loop, const char *address, struct notify **ret_notify,
+	struct error *err)
 {
 	struct notify *notify = calloc(1, sizeof(*notify));
 	int r = 0;
@@ -91,7 +94,8 @@ notify_drop_first(struct notify *notify)
 	free(pending);
 }
 
-/* Sends what is kept as far as the manager takes it. A message that can never go is dropped. */
+/* Sends what is kept as far as the manager takes it. A message that can never go is
+ * dropped. */
 static void
 notify_flush(struct notify *notify)
 {
@@ -99,7 +103,8 @@ notify_flush(struct notify *notify)
 
 	while ((pending = STAILQ_FIRST(&notify->queue))) {
 		int r = fd_passing_send(notify->socket, NULL, 0, pending->text,
-			strlen(pending->text), pending->fds, pending->n_fds, MSG_DONTWAIT);
+			strlen(pending->text), pending->fds, pending->n_fds,
+			MSG_DONTWAIT);
 
 		if (r == -EAGAIN || r == -ENOBUFS || r == -ETOOMANYREFS)
 			return;
@@ -154,8 +159,8 @@ notify_keep(struct notify *notify, const char *text, const int *fds, size_t n_fd
 			pending->n_fds++;
 	}
 	if (r >= 0 && !notify->writable)
-		r = loop_io_new(notify->loop, notify->socket, LOOP_WRITE, notify_on_writable,
-			notify, &notify->writable);
+		r = loop_io_new(notify->loop, notify->socket, LOOP_WRITE,
+			notify_on_writable, notify, &notify->writable);
 	if (r < 0) {
 		STAILQ_REMOVE(&notify->queue, pending, notify_pending, entry);
 		while (pending->n_fds > 0)
@@ -175,8 +180,8 @@ notify_send(struct notify *notify, const char *text, const int *fds, size_t n_fd
 	if (notify->socket < 0)
 		return 0;
 	if (STAILQ_EMPTY(&notify->queue))
-		r = fd_passing_send(
-			notify->socket, NULL, 0, text, strlen(text), fds, n_fds, MSG_DONTWAIT);
+		r = fd_passing_send(notify->socket, NULL, 0, text, strlen(text), fds,
+			n_fds, MSG_DONTWAIT);
 	if (r == -EAGAIN || r == -ENOBUFS || r == -ETOOMANYREFS)
 		r = notify_keep(notify, text, fds, n_fds);
 	return r;

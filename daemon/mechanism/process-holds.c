@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* process-holds: see process-holds.h. A socket's link reads "socket:[INODE]": proc_pid_fd(5). */
+/* process-holds: see process-holds.h. A socket's link reads "socket:[INODE]":
+ * proc_pid_fd(5). */
 #include "mechanism/process-holds.h"
 
 #include <dirent.h>

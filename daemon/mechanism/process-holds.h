@@ -9,7 +9,8 @@
 #include <sys/types.h>
 
 /*
- * Whether `pid` has a descriptor of one of the `n` sockets with these inode numbers (fstat()).
- * A process that cannot be looked into holds nothing, as far as this function knows.
+ * Whether `pid` has a descriptor of one of the `n` sockets with these inode numbers
+ * (fstat()). A process that cannot be looked into holds nothing, as far as this function
+ * knows.
  */
 bool process_holds_socket(pid_t pid, const ino_t *inodes, size_t n);

@@ -8,7 +8,8 @@
 #include "base/sys.h"
 #include "protocol/cleanup.h"
 
-/* Deeper than that is a chain of processes made to trouble us; the walk goes on when its top dies. */
+/* Deeper than that is a chain of processes made to trouble us; the walk goes on when its
+ * top dies. */
 #define PROCESS_TREE_DEPTH_MAX 64
 #define PROCESS_TREE_FIRST_ROOM 64
 
@@ -57,9 +58,11 @@ process_tree_walk(pid_t parent, int signal, process_tree_choose_fn choose, void 
 
 		if (choice == PROCESS_TREE_SKIP)
 			continue;
-		/* from the leaves up: a parent that dies first would scatter its children */
+		/* from the leaves up: a parent that dies first would scatter its children
+		 */
 		if (depth < PROCESS_TREE_DEPTH_MAX)
-			below = process_tree_walk(children[i], signal, choose, context, depth + 1);
+			below = process_tree_walk(
+				children[i], signal, choose, context, depth + 1);
 		count += below > 0 ? below : 0;
 		if (choice == PROCESS_TREE_PASS)
 			continue;

@@ -2,9 +2,9 @@
 /*
  * process-tree: the processes below some roots, found by asking each for its children.
  *
- * portkeeperd and its manager are subreapers, so whatever a service forked, and however it
- * tried to get away, hangs below one of the two. A walk sees one moment; who wants a tree
- * gone walks, signals, and walks again when something was reaped.
+ * portkeeperd and its manager are subreapers, so whatever a service forked, and however
+ * it tried to get away, hangs below one of the two. A walk sees one moment; who wants a
+ * tree gone walks, signals, and walks again when something was reaped.
  */
 #pragma once
 
@@ -21,10 +21,10 @@ enum process_tree_choice {
 typedef enum process_tree_choice (*process_tree_choose_fn)(pid_t pid, void *context);
 
 /*
- * Sends `signal` (0: only counts) to every process below `root` that `choose` takes (NULL:
- * all), but not to `root` itself. Returns how many they are, those included that could not be
- * signalled (a zombie counts until it is reaped); or -errno when the first level cannot be
- * read.
+ * Sends `signal` (0: only counts) to every process below `root` that `choose` takes
+ * (NULL: all), but not to `root` itself. Returns how many they are, those included that
+ * could not be signalled (a zombie counts until it is reaped); or -errno when the first
+ * level cannot be read.
  */
 ssize_t process_tree_signal(
 	pid_t root, int signal, process_tree_choose_fn choose, void *context);

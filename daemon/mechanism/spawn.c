@@ -5,13 +5,16 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Room behind a variable's name for what the child itself writes there: a 64-bit number. */
+/* Room behind a variable's name for what the child itself writes there: a 64-bit number.
+ */
 #define SPAWN_NUMBER_ROOM 24
 
-/* What describes portkeeperd's own relation to its manager is no business of the service. */
+/* What describes portkeeperd's own relation to its manager is no business of the service.
+ */
 static const char *const spawn_dropped[] = { "LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID",
-	"LISTEN_FDNAMES", "NOTIFY_SOCKET", "INVOCATION_ID", "WATCHDOG_USEC", "WATCHDOG_PID",
-	"FDSTORE", "PORTKEEPER_MANAGER_PID", "PORTKEEPER_SUCCESSOR" };
+	"LISTEN_FDNAMES", "NOTIFY_SOCKET", "INVOCATION_ID", "WATCHDOG_USEC",
+	"WATCHDOG_PID", "FDSTORE", "PORTKEEPER_MANAGER_PID", "PORTKEEPER_NOFILE",
+	"PORTKEEPER_SUCCESSOR" };
 
 extern char **environ;
 
@@ -39,7 +42,8 @@ spawn_is_dropped(const char *variable)
 	return false;
 }
 
-/* Puts `variable` (borrowed) in, instead of one of the same name. The room was counted before. */
+/* Puts `variable` (borrowed) in, instead of one of the same name. The room was counted
+ * before. */
 static void
 spawn_set(struct spawn_environment *environment, char *variable)
 {
@@ -127,8 +131,8 @@ spawn_environment_done(struct spawn_environment *environment)
 }
 
 static int
-spawn_add_listeners(const struct spawn_request *request, struct spawn_environment *environment,
-	struct sys_spawn *plan)
+spawn_add_listeners(const struct spawn_request *request,
+	struct spawn_environment *environment, struct sys_spawn *plan)
 {
 	char *count;
 
@@ -140,7 +144,8 @@ spawn_add_listeners(const struct spawn_request *request, struct spawn_environmen
 	if (!count)
 		return -ENOMEM;
 	(void)snprintf(count + strlen(count), SPAWN_NUMBER_ROOM, "%zu", request->n_fds);
-	plan->listen_pid_text = spawn_own(environment, spawn_number_variable("LISTEN_PID="));
+	plan->listen_pid_text =
+		spawn_own(environment, spawn_number_variable("LISTEN_PID="));
 	plan->listen_pidfdid_text =
 		spawn_own(environment, spawn_number_variable("LISTEN_PIDFDID="));
 	if (!plan->listen_pid_text || !plan->listen_pidfdid_text ||
@@ -204,8 +209,8 @@ spawn_command(struct child_table *table, const struct spawn_request *request,
 		r = child_start(table, &plan, on_exit, context, ret_child, &failed);
 	}
 	if (r < 0)
-		(void)error_set_errno(err, r, "cannot start '%s' (%s)",
-			request->command->path, failed);
+		(void)error_set_errno(
+			err, r, "cannot start '%s' (%s)", request->command->path, failed);
 	if (r == -EMFILE)
 		error_set_hint(err, "raise the limit of open files: ulimit -n");
 	spawn_environment_done(&environment);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spawn: one command of a service becomes a process: its environment, its listeners by the
- * protocol of sd_listen_fds(3), its process group, its cgroup.
+ * spawn: one command of a service becomes a process: its environment, its listeners by
+ * the protocol of sd_listen_fds(3), its process group, its cgroup.
  */
 #pragma once
 
@@ -18,18 +18,20 @@ struct spawn_request {
 	const char *const *fd_names;
 	size_t n_fds;
 	const char *const *environment; /* what comes on top; NULL-terminated, or NULL */
-	pid_t process_group;            /* as in struct sys_spawn */
-	int cgroup_fd;                  /* -1: none */
-	const struct rlimit *nofile;    /* NULL: as ours */
+	pid_t process_group;		/* as in struct sys_spawn */
+	int cgroup_fd;			/* -1: none */
+	const struct rlimit *nofile;	/* NULL: as ours */
 };
 
 /*
  * Starts the command. Returns 0 and the child; or -errno with `err` saying what failed:
- * -ENOENT, -EACCES, ... when it was execve(), -EAGAIN, -ENOMEM, ... when it was for want of
- * something.
+ * -ENOENT, -EACCES, ... when it was execve(), -EAGAIN, -ENOMEM, ... when it was for want
+ * of something.
  */
 int spawn_command(struct child_table *table, const struct spawn_request *request,
-	child_exit_fn on_exit, void *context, struct child **ret_child, struct error *err);
+	child_exit_fn on_exit, void *context, struct child **ret_child,
+	struct error *err);
 
-/* Whether `code` of spawn_command() means "the machine is short of something": try again. */
+/* Whether `code` of spawn_command() means "the machine is short of something": try again.
+ */
 bool spawn_error_is_shortage(int code);

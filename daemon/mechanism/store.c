@@ -17,8 +17,8 @@ struct store {
 };
 
 /*
- * The numbers from 3 up become a child's listeners; what we hold moves out of their way, once,
- * so that no spawn has to (a spare, larger number: fcntl(2), F_DUPFD_CLOEXEC).
+ * The numbers from 3 up become a child's listeners; what we hold moves out of their way,
+ * once, so that no spawn has to (a spare, larger number: fcntl(2), F_DUPFD_CLOEXEC).
  */
 #define STORE_FD_FLOOR 32
 

@@ -20,7 +20,8 @@ backoff_on_start(struct backoff *backoff, uint64_t now_usec)
 		backoff->n_starts -= BACKOFF_STARTS_MAX;
 }
 
-/* The delay of step `step`, from RestartSec= at 0 to RestartMaxDelaySec= at RestartSteps=. */
+/* The delay of step `step`, from RestartSec= at 0 to RestartMaxDelaySec= at
+ * RestartSteps=. */
 static uint64_t
 backoff_delay_at(const struct restart_spec *spec, unsigned step)
 {
@@ -75,7 +76,8 @@ backoff_pause(
 		return 0;
 	oldest = backoff->starts[(backoff->n_starts - burst) % BACKOFF_STARTS_MAX];
 	elapsed = now_usec - oldest;
-	return elapsed < spec->limit_interval_usec ? spec->limit_interval_usec - elapsed : 0;
+	return elapsed < spec->limit_interval_usec ? spec->limit_interval_usec - elapsed
+						   : 0;
 }
 
 void

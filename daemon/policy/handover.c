@@ -6,7 +6,8 @@
 #include "mechanism/listener.h"
 #include "mechanism/store.h"
 
-/* An inherited one stays with who gave it; ours are stored under their place in the unit. */
+/* An inherited one stays with who gave it; ours are stored under their place in the unit.
+ */
 static void
 handover_name(const struct listen_spec *spec, size_t i, char *name, size_t size)
 {

@@ -2,9 +2,10 @@
 /*
  * manager: see manager.h.
  *
- * Above it stands `portkeeper run` (the manager of DESIGN's terms), which keeps the listeners
- * by the fd store, starts this process again when it dies, and passes signals on. When that
- * one dies, nobody is left who could keep anything: the service is stopped in order.
+ * Above it stands `portkeeper run` (the manager of DESIGN's terms), which keeps the
+ * listeners by the fd store, starts this process again when it dies, and passes signals
+ * on. When that one dies, nobody is left who could keep anything: the service is stopped
+ * in order.
  */
 #include "policy/manager.h"
 
@@ -170,7 +171,8 @@ manager_on_service_end(struct service *service, void *context)
 
 /* ---- the listeners, and the start */
 
-/* A first portkeeperd is ready when the program runs, a successor when it holds the ports. */
+/* A first portkeeperd is ready when the program runs, a successor when it holds the
+ * ports. */
 static void
 manager_say_ready(struct manager *manager)
 {
@@ -192,8 +194,9 @@ manager_announce_listeners(struct manager *manager, size_t n_taken)
 				"%s %s, queue %u", n_taken > 0 ? "still holds" : "holds",
 				listener->text, listener->queue_limit);
 		else
-			log_line(manager->log, LOG_LEVEL_INFO, manager->unit->name, "%s %s",
-				n_taken > 0 ? "still holds" : "holds", listener->text);
+			log_line(manager->log, LOG_LEVEL_INFO, manager->unit->name,
+				"%s %s", n_taken > 0 ? "still holds" : "holds",
+				listener->text);
 	}
 }
 
@@ -201,9 +204,10 @@ manager_announce_listeners(struct manager *manager, size_t n_taken)
 static int
 manager_begin(struct manager *manager, struct listener **listeners, size_t n_taken)
 {
-	if (service_new(manager->unit, &manager->host, listeners, manager->unit->n_listens,
-		    &manager->service) < 0) {
-		log_line(manager->log, LOG_LEVEL_ERROR, NULL, "no memory for the service");
+	if (service_new(manager->unit, &manager->host, listeners,
+		    manager->unit->n_listens, &manager->service) < 0) {
+		log_line(
+			manager->log, LOG_LEVEL_ERROR, NULL, "no memory for the service");
 		return -ENOMEM;
 	}
 	(void)cgroup_open(manager->unit->name, getppid(), &manager->service->cgroup);
@@ -224,7 +228,8 @@ manager_try(struct manager *manager, struct error *err)
 {
 	struct listener **listeners;
 	size_t n_taken;
-	int r = handover_listeners(manager->unit, manager->store, &listeners, &n_taken, err);
+	int r = handover_listeners(
+		manager->unit, manager->store, &listeners, &n_taken, err);
 
 	return r < 0 ? r : manager_begin(manager, listeners, n_taken);
 }
@@ -303,11 +308,12 @@ manager_open_signals(struct manager *manager, struct error *err)
 	manager->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (manager->signal_fd < 0)
 		return error_set_errno(err, -errno, "cannot watch for signals");
-	return loop_io_new(manager->loop, manager->signal_fd, LOOP_READ, manager_on_signal_fd,
-		manager, &manager->signal_io);
+	return loop_io_new(manager->loop, manager->signal_fd, LOOP_READ,
+		manager_on_signal_fd, manager, &manager->signal_io);
 }
 
-/* PORTKEEPER_MANAGER_PID says who started us; is it not our parent any more, it is dead. */
+/* PORTKEEPER_MANAGER_PID says who started us; is it not our parent any more, it is dead.
+ */
 static int
 manager_watch_above(struct manager *manager, struct error *err)
 {
@@ -319,19 +325,27 @@ manager_watch_above(struct manager *manager, struct error *err)
 	manager->above_fd = sys_pidfd_open(above);
 	if (manager->above_fd < 0 || getppid() != above)
 		return error_set(err, -ESRCH, "'portkeeper run' has died already");
-	return loop_io_new(manager->loop, manager->above_fd, LOOP_READ, manager_on_above_gone,
-		manager, &manager->above_io);
+	return loop_io_new(manager->loop, manager->above_fd, LOOP_READ,
+		manager_on_above_gone, manager, &manager->above_io);
 }
 
-/* Its own limit goes up as far as it may; the programs get what it was. */
+/*
+ * Its own limit goes up as far as it may; the programs get what it was, for `portkeeper
+ * run`, too, which has raised its own before.
+ */
 static void
 manager_raise_limits(struct manager *manager)
 {
+	const char *before = getenv("PORTKEEPER_NOFILE");
 	struct rlimit most;
 
-	if (getrlimit(RLIMIT_NOFILE, &manager->host.nofile) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &most) < 0)
 		return;
-	most = manager->host.nofile;
+	manager->host.nofile = most;
+	if (before)
+		manager->host.nofile.rlim_cur = strtoul(before, NULL, 10);
+	if (manager->host.nofile.rlim_cur > most.rlim_max)
+		manager->host.nofile.rlim_cur = most.rlim_max;
 	most.rlim_cur = most.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &most);
 }
@@ -344,15 +358,18 @@ manager_set_up(struct manager *manager, struct error *err)
 	if (r < 0)
 		return error_set_errno(err, r, "cannot make the event loop");
 	manager_raise_limits(manager);
-	/* what the services leave behind comes to us: prctl(2); without it they would get away */
+	/* what the services leave behind comes to us: prctl(2); without it they would get
+	 * away */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return error_set_errno(err, -errno, "cannot become a subreaper");
-	(void)setpgid(0, 0); /* fails for a session leader, which is in a group of its own */
+	(void)setpgid(
+		0, 0); /* fails for a session leader, which is in a group of its own */
 	r = manager_open_signals(manager, err);
 	if (r >= 0)
 		r = manager_watch_above(manager, err);
 	if (r >= 0)
-		r = notify_new(manager->loop, getenv("NOTIFY_SOCKET"), &manager->notify, err);
+		r = notify_new(
+			manager->loop, getenv("NOTIFY_SOCKET"), &manager->notify, err);
 	if (r >= 0)
 		r = store_new(manager->notify, &manager->store, err);
 	if (r >= 0)
@@ -371,7 +388,7 @@ manager_set_up(struct manager *manager, struct error *err)
 static void
 manager_tear_down(struct manager *manager)
 {
-	(void)service_free(manager->service, true);
+	(void)service_free(manager->service, manager->is_over);
 	(void)loop_timer_free(manager->retry_timer);
 	(void)listener_watch_free(manager->watch);
 	(void)child_table_free(manager->children);
@@ -390,7 +407,8 @@ manager_say_end(struct manager *manager)
 {
 	char text[64];
 
-	(void)snprintf(text, sizeof(text), "STOPPING=1\nEXIT_STATUS=%d", manager->exit_status);
+	(void)snprintf(
+		text, sizeof(text), "STOPPING=1\nEXIT_STATUS=%d", manager->exit_status);
 	if (manager->notify)
 		(void)notify_send(manager->notify, text, NULL, 0);
 }
@@ -414,6 +432,7 @@ manager_run(const struct unit *unit, const struct manager_options *options)
 		manager.host.log = manager.log;
 		manager.host.children = manager.children;
 		manager.host.notify = manager.notify;
+		manager.host.store = manager.store;
 		manager.host.watch = manager.watch;
 		manager.host.on_end = manager_on_service_end;
 		manager.host.fetch_signals = manager_fetch_signals;
@@ -424,7 +443,9 @@ manager_run(const struct unit *unit, const struct manager_options *options)
 	} else {
 		log_error_object(manager.log, LOG_LEVEL_ERROR, unit->name, &err);
 	}
-	manager_say_end(&manager);
+	/* a loop that failed under a service is no end: another portkeeperd goes on */
+	if (manager.is_over || !manager.service)
+		manager_say_end(&manager);
 	manager_tear_down(&manager);
 	return manager.exit_status;
 }

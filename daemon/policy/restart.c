@@ -30,11 +30,13 @@ restart_set_has(const struct exit_set *set, const struct sys_exit *exit)
 	return set->statuses[exit->status / 64 & 3] >> (exit->status % 64) & 1;
 }
 
-/* SIGHUP, SIGINT, SIGTERM and SIGPIPE are a clean end: systemd.service(5), SuccessExitStatus=. */
+/* SIGHUP, SIGINT, SIGTERM and SIGPIPE are a clean end: systemd.service(5),
+ * SuccessExitStatus=. */
 static bool
 restart_signal_is_clean(int signal)
 {
-	return signal == SIGHUP || signal == SIGINT || signal == SIGTERM || signal == SIGPIPE;
+	return signal == SIGHUP || signal == SIGINT || signal == SIGTERM ||
+		signal == SIGPIPE;
 }
 
 enum service_result
@@ -43,7 +45,8 @@ restart_classify(const struct restart_spec *spec, const struct sys_exit *exit)
 	if (restart_set_has(&spec->success, exit))
 		return SERVICE_RESULT_SUCCESS;
 	if (!exit->by_signal)
-		return exit->status == 0 ? SERVICE_RESULT_SUCCESS : SERVICE_RESULT_EXIT_CODE;
+		return exit->status == 0 ? SERVICE_RESULT_SUCCESS
+					 : SERVICE_RESULT_EXIT_CODE;
 	if (restart_signal_is_clean(exit->status))
 		return SERVICE_RESULT_SUCCESS;
 	return exit->core_dumped ? SERVICE_RESULT_CORE_DUMP : SERVICE_RESULT_SIGNAL;
@@ -74,7 +77,8 @@ restart_is_due(const struct restart_spec *spec, enum service_result result,
 	case RESTART_ON_ABNORMAL:
 		return abnormal;
 	case RESTART_ON_ABORT:
-		return result == SERVICE_RESULT_SIGNAL || result == SERVICE_RESULT_CORE_DUMP;
+		return result == SERVICE_RESULT_SIGNAL ||
+			result == SERVICE_RESULT_CORE_DUMP;
 	}
 	return false;
 }

@@ -11,11 +11,11 @@
 
 /* How a service's main process came to its end. */
 enum service_result {
-	SERVICE_RESULT_SUCCESS,   /* exit status 0, a clean signal, or SuccessExitStatus= */
+	SERVICE_RESULT_SUCCESS, /* exit status 0, a clean signal, or SuccessExitStatus= */
 	SERVICE_RESULT_EXIT_CODE, /* another exit status */
 	SERVICE_RESULT_SIGNAL,
 	SERVICE_RESULT_CORE_DUMP,
-	SERVICE_RESULT_TIMEOUT,   /* it had to be killed */
+	SERVICE_RESULT_TIMEOUT,	  /* it had to be killed */
 	SERVICE_RESULT_RESOURCES, /* it could not be started for want of something */
 	SERVICE_RESULT_MAX,
 };

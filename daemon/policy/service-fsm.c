@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
-#define GO(state, what) { .is_set = true, .next = SERVICE_##state, .actions = (what) }
+#define GO(state, what) \
+	{ \
+		.is_set = true, .next = SERVICE_##state, .actions = (what) \
+	}
 
 /* clang-format off */
 static const struct service_transition service_table[SERVICE_STATE_MAX][SERVICE_EVENT_MAX] = {
@@ -191,11 +194,14 @@ service_fsm_print(FILE *out)
 
 			if (!cell)
 				continue;
-			(void)fprintf(out, "%-14s + %-15s -> %-14s :", service_state_names[state],
-				service_event_names[event], service_state_names[cell->next]);
+			(void)fprintf(out,
+				"%-14s + %-15s -> %-14s :", service_state_names[state],
+				service_event_names[event],
+				service_state_names[cell->next]);
 			for (unsigned i = 0; i < SERVICE_N_ACTIONS; i++)
 				if (cell->actions & 1u << i)
-					(void)fprintf(out, " %s", service_action_names[i]);
+					(void)fprintf(
+						out, " %s", service_action_names[i]);
 			(void)fputc('\n', out);
 		}
 }

@@ -11,11 +11,13 @@
 #include "base/loop.h"
 #include "mechanism/listener-watch.h"
 #include "mechanism/listener.h"
+#include "mechanism/store.h"
 #include "protocol/timespan.h"
 
 /*
  * A child that calls listen(fd, 5) shortens the queue of everybody, and the kernel tells
- * nobody. So it is looked at a few times while programs start, and not any more after that.
+ * nobody. So it is looked at a few times while programs start, and not any more after
+ * that.
  */
 static const uint64_t service_settle_usec[] = { USEC_PER_SEC / 5, USEC_PER_SEC,
 	5 * USEC_PER_SEC };
@@ -39,10 +41,25 @@ service_listeners_waiting(const struct service *service)
 	return sum;
 }
 
+/* The manager keeps the old socket, which a successor could only throw away. */
 static void
-service_listener_repair(struct service *service, struct listener *listener, bool before_start)
+service_listener_store_again(struct service *service, struct listener *listener)
 {
-	int damage = listener_repair(listener, before_start, service->unit->exec.non_blocking);
+	int r = store_remove(service->host->store, listener->store_name);
+
+	if (r >= 0)
+		r = store_put(service->host->store, listener->store_name, listener->fd);
+	if (r < 0)
+		log_line(service->host->log, LOG_LEVEL_ERROR, service->unit->name,
+			"cannot store %s: %s", listener->text, strerror(-r));
+}
+
+static void
+service_listener_repair(
+	struct service *service, struct listener *listener, bool before_start)
+{
+	int damage =
+		listener_repair(listener, before_start, service->unit->exec.non_blocking);
 
 	if (damage < 0) {
 		log_line(service->host->log, LOG_LEVEL_ERROR, service->unit->name,
@@ -53,6 +70,8 @@ service_listener_repair(struct service *service, struct listener *listener, bool
 		service_report_damage(service, listener, damage);
 	if (damage & (LISTENER_WAS_SHUT_DOWN | LISTENER_WAS_REPLACED))
 		(void)listener_watch_add(service->host->watch, listener->fd);
+	if (damage & LISTENER_WAS_REPLACED)
+		service_listener_store_again(service, listener);
 }
 
 void
@@ -64,7 +83,8 @@ service_listeners_prepare(struct service *service)
 
 		if (r < 0)
 			log_line(service->host->log, LOG_LEVEL_ERROR, service->unit->name,
-				"%s still refuses clients: %s", listener->text, strerror(-r));
+				"%s still refuses clients: %s", listener->text,
+				strerror(-r));
 		service_listener_repair(service, listener, true);
 	}
 }
@@ -112,7 +132,7 @@ service_listeners_away(struct service *service)
 
 		if (r < 0)
 			log_line(service->host->log, LOG_LEVEL_ERROR, service->unit->name,
-				"cannot refuse clients on %s: %s", service->listeners[i]->text,
-				strerror(-r));
+				"cannot refuse clients on %s: %s",
+				service->listeners[i]->text, strerror(-r));
 	}
 }

@@ -45,4 +45,5 @@ void service_on_reap(void *context);
 
 void service_report_start(struct service *service);
 void service_report_end(struct service *service);
-void service_report_damage(struct service *service, struct listener *listener, int damage);
+void service_report_damage(
+	struct service *service, struct listener *listener, int damage);

@@ -2,9 +2,9 @@
 /*
  * service-processes: the part of service that starts, signals and watches its processes.
  *
- * All processes that hang below this process belong to the service (there is one service per
- * daemon so far), and so do those below the manager after an earlier portkeeperd died: they
- * are no children of ours, so each is watched by a pidfd (struct survivor).
+ * All processes that hang below this process belong to the service (there is one service
+ * per daemon so far), and so do those below the manager after an earlier portkeeperd
+ * died: they are no children of ours, so each is watched by a pidfd (struct survivor).
  */
 #include "policy/service-parts.h"
 
@@ -100,8 +100,8 @@ service_start_main(struct service *service, struct error *err)
 	}
 	request.fds = fds;
 	request.fd_names = names;
-	return spawn_command(service->host->children, &request, service_on_main_exit, service,
-		&service->main, err);
+	return spawn_command(service->host->children, &request, service_on_main_exit,
+		service, &service->main, err);
 }
 
 void
@@ -146,7 +146,8 @@ static void
 service_on_command_exit(struct child *child, const struct sys_exit *exit, void *context)
 {
 	struct service *service = context;
-	const struct exec_command *command = &service->commands[service->next_command - 1];
+	const struct exec_command *command =
+		&service->commands[service->next_command - 1];
 
 	service->command = child_free(child);
 	if ((exit->by_signal || exit->status != 0) && !command->ignore_failure) {
@@ -222,9 +223,9 @@ service_kill_commands(struct service *service)
 
 struct service_walk {
 	struct service *service;
-	bool pass_main;    /* leave the main process alone */
+	bool pass_main;	   /* leave the main process alone */
 	bool holders_only; /* take those that have a held listener */
-	bool watch;        /* what is found is no child of ours */
+	bool watch;	   /* what is found is no child of ours */
 	ino_t *inodes;
 };
 
@@ -246,9 +247,9 @@ service_on_survivor_exit(int fd, void *context)
 }
 
 /*
- * Whether there is something to wait for: false for a process that has ended, also when the
- * manager has not reaped it yet. Out of descriptors or memory it is waited for all the same,
- * then by the state's time-out.
+ * Whether there is something to wait for: false for a process that has ended, also when
+ * the manager has not reaped it yet. Out of descriptors or memory it is waited for all
+ * the same, then by the state's time-out.
  */
 static bool
 service_watch_survivor(struct service *service, pid_t pid)
@@ -330,7 +331,8 @@ service_listener_inodes(const struct service *service)
 	return inodes;
 }
 
-/* Signals (0: counts) below this process, and below the manager while survivors are there. */
+/* Signals (0: counts) below this process, and below the manager while survivors are
+ * there. */
 static size_t
 service_walk_tree(struct service *service, int signal, bool pass_main, bool holders_only)
 {
@@ -343,7 +345,8 @@ service_walk_tree(struct service *service, int signal, bool pass_main, bool hold
 	if (holders_only && !inodes)
 		walk.holders_only = false;
 	walk.inodes = inodes;
-	/* where there is a cgroup, no fork can outrun it; the walk then only counts the dead */
+	/* where there is a cgroup, no fork can outrun it; the walk then only counts the
+	 * dead */
 	if (signal == SIGKILL && !holders_only)
 		(void)cgroup_kill(service->cgroup);
 	ours = process_tree_signal(getpid(), signal, service_choose, &walk);
@@ -372,7 +375,8 @@ service_signal_everybody(struct service *service, int signal)
 
 	if (service->unit->kill.mode == KILL_MODE_NONE && !service->was_adopted)
 		return;
-	/* the main process first: a master that sees its workers die would replace them */
+	/* the main process first: a master that sees its workers die would replace them
+	 */
 	service_signal_main(service, signal);
 	if (all)
 		(void)service_walk_tree(service, signal, true, false);
@@ -386,7 +390,8 @@ service_signal_tree(struct service *service)
 	service_signal_everybody(service, kill->signal);
 	if (kill->send_sighup)
 		service_signal_everybody(service, SIGHUP);
-	/* a stopped process can only act on a signal when it runs again: systemd.kill(5) */
+	/* a stopped process can only act on a signal when it runs again: systemd.kill(5)
+	 */
 	if (kill->signal != SIGKILL && kill->signal != SIGCONT)
 		service_signal_everybody(service, SIGCONT);
 }
@@ -405,8 +410,8 @@ service_kill_tree(struct service *service)
 }
 
 /*
- * What the dead main process has left: all of it, or with KillMode=process and none those that
- * hold a listener. For these would go on accepting beside the next main process.
+ * What the dead main process has left: all of it, or with KillMode=process and none those
+ * that hold a listener. For these would go on accepting beside the next main process.
  */
 void
 service_kill_leftovers(struct service *service)
@@ -415,22 +420,36 @@ service_kill_leftovers(struct service *service)
 		!service_kills_all(service));
 }
 
+/*
+ * Whether what is left gets FinalKillSignal= by now: after a crash always, for it must
+ * not live on beside the next main process; in a stop when its time is over, and with
+ * KillMode=mixed as soon as the main process has ended: systemd.kill(5).
+ */
+static bool
+service_kills_the_rest(const struct service *service)
+{
+	const struct kill_spec *kill = &service->unit->kill;
+
+	if (service->state == SERVICE_CLEANING)
+		return true;
+	if (!kill->send_sigkill || kill->mode == KILL_MODE_NONE)
+		return false;
+	return service->state == SERVICE_STOP_KILL || kill->mode == KILL_MODE_MIXED;
+}
+
 void
 service_check_tree(struct service *service)
 {
 	bool holders_only = !service_kills_all(service) && !service->was_adopted;
-	const struct kill_spec *kill = &service->unit->kill;
-	bool kills = service->state == SERVICE_CLEANING ||
-		(service->state == SERVICE_STOP_KILL && kill->send_sigkill &&
-			kill->mode != KILL_MODE_NONE);
+	int signal =
+		service_kills_the_rest(service) ? service->unit->kill.final_signal : 0;
 	size_t left = 0;
 
 	if (service->main || service->command)
 		return;
 	/* with KillMode=process what does not accept beside the next one may live on */
 	if (!holders_only || service->wanted)
-		left = service_walk_tree(service,
-			kills ? kill->final_signal : 0, false, holders_only);
+		left = service_walk_tree(service, signal, false, holders_only);
 	if (left > 0)
 		return;
 	service->host->survivors_root = 0;

@@ -24,7 +24,8 @@ service_reap_period(uint64_t limit_usec)
 
 	if (period < SERVICE_REAP_PERIOD_MIN_USEC)
 		return SERVICE_REAP_PERIOD_MIN_USEC;
-	return period > SERVICE_REAP_PERIOD_MAX_USEC ? SERVICE_REAP_PERIOD_MAX_USEC : period;
+	return period > SERVICE_REAP_PERIOD_MAX_USEC ? SERVICE_REAP_PERIOD_MAX_USEC
+						     : period;
 }
 
 void
@@ -45,18 +46,20 @@ service_reap_listener(struct service *service, const struct listener *listener)
 	char span[48];
 	int r;
 
-	if (listener->address.type != SOCK_STREAM || socket_address_port(&listener->address) == 0)
+	if (listener->address.type != SOCK_STREAM ||
+		socket_address_port(&listener->address) == 0)
 		return base;
 	r = connection_reap(&listener->address, base, &result);
 	if (r == -EPERM || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT) {
 		log_line(service->host->log, LOG_LEVEL_WARNING, service->unit->name,
-			"ReapSec= cannot end connections here (%s), ignoring it%s", strerror(-r),
-			r == -EPERM ? "; it needs CAP_NET_ADMIN" : "");
+			"ReapSec= cannot end connections here (%s), ignoring it%s",
+			strerror(-r), r == -EPERM ? "; it needs CAP_NET_ADMIN" : "");
 		return 0;
 	}
 	if (result.n_ended > 0)
 		log_line(service->host->log, LOG_LEVEL_NOTICE, service->unit->name,
-			"ended %zu of %zu half-closed connections on %s that were quiet for %s",
+			"ended %zu of %zu half-closed connections on %s that were quiet "
+			"for %s",
 			result.n_ended, result.n_found, listener->text,
 			timespan_format(result.limit_usec, span, sizeof(span)));
 	/* a failed look changes nothing: the next one comes */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* service-report: the part of service that puts into words what happened: one line an event. */
+/* service-report: the part of service that puts into words what happened: one line an
+ * event. */
 #include "policy/service-parts.h"
 
 #include <string.h>
@@ -17,7 +18,9 @@ service_describe_end(const struct service *service, char *buffer, size_t size)
 	const char *name;
 
 	if (!service->has_exit)
-		(void)snprintf(buffer, size, "%s", service->spawn_error.text);
+		(void)snprintf(buffer, size, "%s%s%s", service->spawn_error.text,
+			service->spawn_error.hint[0] ? "; " : "",
+			service->spawn_error.hint);
 	else if (!exit->by_signal)
 		(void)snprintf(buffer, size, "exited with status %d", exit->status);
 	else if ((name = sigabbrev_np(exit->status)))
@@ -36,7 +39,8 @@ service_describe_waiting(const struct service *service, char *buffer, size_t siz
 	if (service->n_waiting == 1)
 		(void)snprintf(buffer, size, "; 1 client is waiting");
 	else if (service->n_waiting > 1)
-		(void)snprintf(buffer, size, "; %u clients are waiting", service->n_waiting);
+		(void)snprintf(
+			buffer, size, "; %u clients are waiting", service->n_waiting);
 	return buffer;
 }
 
@@ -55,8 +59,8 @@ service_describe_next(const struct service *service, char *buffer, size_t size)
 		(void)snprintf(buffer, size, "; stopped");
 	else if (service->delay_usec > 0)
 		(void)snprintf(buffer, size, "; %srestart %u in %s",
-			service->is_limited ? "too many starts, so " : "", service->n_restarts,
-			delay);
+			service->is_limited ? "too many starts, so " : "",
+			service->n_restarts, delay);
 	return buffer;
 }
 
@@ -77,7 +81,8 @@ service_report_start(struct service *service)
 void
 service_report_end(struct service *service)
 {
-	char end[ERROR_TEXT_MAX], waiting[64], next[96], uptime[64] = "", span[48];
+	char end[ERROR_TEXT_MAX + ERROR_HINT_MAX + 2], waiting[64], next[96],
+		uptime[64] = "", span[48];
 	bool is_failure = service->result != SERVICE_RESULT_SUCCESS;
 
 	service->owes_report = false;
@@ -86,8 +91,9 @@ service_report_end(struct service *service)
 		(void)snprintf(uptime, sizeof(uptime), " after %s", span);
 	}
 	log_line(service->host->log, is_failure ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-		service->unit->name, "%s%s%s%s", service_describe_end(service, end, sizeof(end)),
-		uptime, service_describe_waiting(service, waiting, sizeof(waiting)),
+		service->unit->name, "%s%s%s%s",
+		service_describe_end(service, end, sizeof(end)), uptime,
+		service_describe_waiting(service, waiting, sizeof(waiting)),
 		service_describe_next(service, next, sizeof(next)));
 }
 
@@ -99,13 +105,13 @@ service_report_damage(struct service *service, struct listener *listener, int da
 
 	if (damage & LISTENER_WAS_REPLACED)
 		log_line(log, LOG_LEVEL_WARNING, name,
-			"%s was shut down by the program, which is for good on a Unix socket: "
-			"made anew; the program has to be restarted to serve it",
+			"%s was shut down by the program, which is for good on a Unix "
+			"socket: made anew, and served after a restart of the program",
 			listener->text);
 	else if (damage & LISTENER_WAS_SHUT_DOWN)
 		log_line(log, LOG_LEVEL_WARNING, name,
-			"%s was shut down by the program: listens again, clients that were "
-			"waiting have been reset",
+			"%s was shut down by the program: listens again, clients that "
+			"were waiting have been reset",
 			listener->text);
 	if (!(damage & LISTENER_QUEUE_WAS_SHORT))
 		return;

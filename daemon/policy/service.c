@@ -15,8 +15,8 @@
 #include "protocol/timespan.h"
 
 /*
- * What a program does with Ctrl-C it does by itself (a Python program unwinds, a shell waits):
- * so long it is left alone before KillSignal= might cut it short.
+ * What a program does with Ctrl-C it does by itself (a Python program unwinds, a shell
+ * waits): so long it is left alone before KillSignal= might cut it short.
  */
 #define SERVICE_GRACE_USEC USEC_PER_SEC
 
@@ -27,8 +27,8 @@ service_on_timer(void *context)
 }
 
 int
-service_new(const struct unit *unit, struct service_host *host, struct listener **listeners,
-	size_t n_listeners, struct service **ret_service)
+service_new(const struct unit *unit, struct service_host *host,
+	struct listener **listeners, size_t n_listeners, struct service **ret_service)
 {
 	struct service *service = calloc(1, sizeof(*service));
 
@@ -39,7 +39,8 @@ service_new(const struct unit *unit, struct service_host *host, struct listener 
 	if (loop_timer_new(host->loop, service_on_timer, service, &service->timer) < 0 ||
 		loop_timer_new(host->loop, service_on_settle, service,
 			&service->settle_timer) < 0 ||
-		loop_timer_new(host->loop, service_on_reap, service, &service->reap_timer) < 0) {
+		loop_timer_new(
+			host->loop, service_on_reap, service, &service->reap_timer) < 0) {
 		(void)service_free(service, false);
 		return -ENOMEM;
 	}
@@ -96,15 +97,16 @@ service_arm(struct service *service, uint64_t delay_usec)
 }
 
 /*
- * How long until the next start: 0 at once. The counts of it are made here, so this is asked
- * once for each end.
+ * How long until the next start: 0 at once. The counts of it are made here, so this is
+ * asked once for each end.
  */
 static enum service_event
 service_decide_delay(struct service *service)
 {
 	const struct restart_spec *spec = &service->unit->restart;
 	uint64_t pause = backoff_pause(&service->backoff, spec, clock_monotonic_usec());
-	uint64_t delay = backoff_next_delay(&service->backoff, spec, service->uptime_usec);
+	uint64_t delay =
+		backoff_next_delay(&service->backoff, spec, service->uptime_usec);
 
 	delay += clock_jitter_usec(backoff_jitter_limit(spec, delay));
 	service->n_restarts++;
@@ -126,8 +128,9 @@ service_decide(struct service *service)
 		service->was_adopted = false;
 		return SERVICE_EVENT_RESTART_NOW;
 	}
-	/* what is short now will not be for ever, and the port is held meanwhile; only a limit
-	 * of our own that leaves no room for the very first start stays what it is */
+	/* what is short now will not be for ever, and the port is held meanwhile; only a
+	 * limit of our own that leaves no room for the very first start stays what it is
+	 */
 	if (service->result == SERVICE_RESULT_RESOURCES &&
 		(service->has_run || service->spawn_error.code != -EMFILE))
 		return service_decide_delay(service);
@@ -139,7 +142,8 @@ service_decide(struct service *service)
 	return service_decide_delay(service);
 }
 
-/* What the manager had to say is a signal: it is there, but may be behind us in the loop. */
+/* What the manager had to say is a signal: it is there, but may be behind us in the loop.
+ */
 static void
 service_on_judged(void *context)
 {
@@ -163,7 +167,8 @@ service_do_decide(struct service *service)
 
 	service->delay_usec = 0;
 	decision = service_decide(service);
-	/* a restart at once comes first; its report follows when the child is on its way */
+	/* a restart at once comes first; its report follows when the child is on its way
+	 */
 	if (service->owes_report && decision != SERVICE_EVENT_RESTART_NOW)
 		service_report_end(service);
 	else if (!service->wanted)
@@ -218,7 +223,8 @@ service_raise(struct service *service, enum service_event event)
 	if (service->n_events == SERVICE_EVENT_QUEUE) {
 		/* cannot be: an action raises one event at the most */
 		log_line(service->host->log, LOG_LEVEL_ERROR, service->unit->name,
-			"too many events at once, '%s' is lost", service_event_name(event));
+			"too many events at once, '%s' is lost",
+			service_event_name(event));
 		return;
 	}
 	service->events[service->n_events++] = event;
@@ -235,7 +241,8 @@ service_raise(struct service *service, enum service_event event)
 			service->n_events * sizeof(service->events[0]));
 		if (!cell) {
 			log_line(service->host->log, LOG_LEVEL_DEBUG, service->unit->name,
-				"'%s' changes nothing in state %s", service_event_name(next),
+				"'%s' changes nothing in state %s",
+				service_event_name(next),
 				service_state_name(service->state));
 			continue;
 		}

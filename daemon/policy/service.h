@@ -2,14 +2,15 @@
 /*
  * service: one unit at work: its held listeners, its processes, its state.
  *
- * What is wanted (`wanted`) is a field apart from what is (`state`). Everything that happens
- * comes in as an event; service_raise() looks it up in the table of service-fsm and carries
- * the actions out; service_set_state() is the only place where the state changes. The listeners
- * belong to the service from service_new() to service_free(), whatever its processes do.
+ * What is wanted (`wanted`) is a field apart from what is (`state`). Everything that
+ * happens comes in as an event; service_raise() looks it up in the table of service-fsm
+ * and carries the actions out; service_set_state() is the only place where the state
+ * changes. The listeners belong to the service from service_new() to service_free(),
+ * whatever its processes do.
  *
- * The parts: service.c (events, states, decisions), service-processes.c (starting, signalling,
- * watching), service-listeners.c (what keeps the port in order), service-reap.c (ReapSec=),
- * service-report.c (words).
+ * The parts: service.c (events, states, decisions), service-processes.c (starting,
+ * signalling, watching), service-listeners.c (what keeps the port in order),
+ * service-reap.c (ReapSec=), service-report.c (words).
  */
 #pragma once
 
@@ -32,6 +33,7 @@ struct log;
 struct loop;
 struct loop_timer;
 struct notify;
+struct store;
 struct service;
 struct survivor;
 
@@ -43,12 +45,16 @@ struct service_host {
 	struct log *log;
 	struct child_table *children;
 	struct notify *notify;
+	struct store *store;
 	struct listener_watch *watch;
-	pid_t process_group;  /* that of a shared terminal's foreground; 0: none is shared */
+	pid_t process_group;  /* that of a shared terminal's foreground; 0: none is shared
+			       */
 	struct rlimit nofile; /* what the programs get as RLIMIT_NOFILE */
-	pid_t survivors_root; /* below it are processes of a dead portkeeperd; 0: there are none */
+	pid_t survivors_root; /* below it are processes of a dead portkeeperd; 0: there
+				 are none */
 	service_end_fn on_end;
-	void (*fetch_signals)(void *context); /* handles the signals that are pending, now */
+	void (*fetch_signals)(
+		void *context); /* handles the signals that are pending, now */
 	void *context;
 };
 
@@ -75,11 +81,11 @@ struct service {
 	struct survivor *survivors; /* watched processes of a dead portkeeperd */
 
 	struct sys_exit last_exit;
-	bool has_exit;       /* whether last_exit says anything */
-	bool was_adopted;    /* what is ending now belonged to a dead portkeeperd */
-	bool owes_report;    /* the end has not been logged yet */
-	bool has_run;        /* some main process has been started at least once */
-	unsigned n_waiting;  /* clients in the queues when it ended */
+	bool has_exit;	    /* whether last_exit says anything */
+	bool was_adopted;   /* what is ending now belonged to a dead portkeeperd */
+	bool owes_report;   /* the end has not been logged yet */
+	bool has_run;	    /* some main process has been started at least once */
+	unsigned n_waiting; /* clients in the queues when it ended */
 	enum service_result result;
 	struct error spawn_error;
 	uint64_t started_usec;
@@ -88,15 +94,15 @@ struct service {
 	bool is_limited; /* the delay is the start limit's */
 	unsigned n_restarts;
 	struct backoff backoff;
-	struct loop_timer *timer;        /* the state's time-out */
+	struct loop_timer *timer;	 /* the state's time-out */
 	struct loop_timer *settle_timer; /* looks at the listeners soon after a start */
 	unsigned settle_step;
 	struct loop_timer *reap_timer; /* ReapSec= */
 };
 
 /*
- * Makes the service of `unit`, down, with `listeners` (taken over with the array, on success
- * only). Returns 0 or -ENOMEM.
+ * Makes the service of `unit`, down, with `listeners` (taken over with the array, on
+ * success only). Returns 0 or -ENOMEM.
  */
 int service_new(const struct unit *unit, struct service_host *host,
 	struct listener **listeners, size_t n_listeners, struct service **ret_service);
@@ -125,5 +131,6 @@ void service_on_listener_hangup(struct service *service);
 /* The exit status of the last main process as a shell tells it: 128+n for signal n. */
 int service_exit_status(const struct service *service);
 
-/* Handles `event` now, or after the one that is being handled. For the parts of service. */
+/* Handles `event` now, or after the one that is being handled. For the parts of service.
+ */
 void service_raise(struct service *service, enum service_event event);

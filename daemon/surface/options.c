@@ -40,10 +40,10 @@ static const struct option options_table[] = {
 /* clang-format on */
 
 static const char options_help[] =
-	"usage: portkeeperd --name=NAME [--listen=ADDRESS]... [--property=DIRECTIVE=VALUE]...\n"
+	"usage: portkeeperd --name=NAME [--listen=ADDRESS]... [--property=NAME=VALUE]...\n"
 	"       -- COMMAND [ARGUMENT]...\n\n"
 	"Holds the listening sockets of one service and runs it. It is started by\n"
-	"'portkeeper run', which keeps the sockets when portkeeperd dies: see portkeeperd(8).\n\n"
+	"'portkeeper run', which keeps the sockets when it dies: see portkeeperd(8).\n\n"
 	"      --name=NAME            name of the service\n"
 	"      --listen=ADDRESS       something to listen on, as in portkeeper-run(1)\n"
 	"      --property=NAME=VALUE  a directive, as in portkeeper.unit(5)\n"
@@ -70,8 +70,8 @@ options_set_run_defaults(struct unit *unit, bool delay_is_given)
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = directive_set(
-			unit, options_run_defaults[i][0], options_run_defaults[i][1], NULL);
+		r = directive_set(unit, options_run_defaults[i][0],
+			options_run_defaults[i][1], NULL);
 	unit->restart.delay_is_set = false;
 	return r;
 }
@@ -95,7 +95,8 @@ static int
 options_log_format(const char *text, enum log_format *ret_format, struct error *err)
 {
 	static const char *const names[] = { [LOG_FORMAT_AUTO] = "auto",
-		[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json",
+		[LOG_FORMAT_TEXT] = "text",
+		[LOG_FORMAT_JSON] = "json",
 		[LOG_FORMAT_JOURNAL] = "journal" };
 
 	for (size_t i = 0; i < PK_ARRAY_SIZE(names); i++)
@@ -140,7 +141,8 @@ options_take(int code, const char *argument, struct unit *unit,
 	return error_set(err, -EINVAL, "unknown option");
 }
 
-/* What has to be known before the unit is made: its name, and whether RestartSec= is given. */
+/* What has to be known before the unit is made: its name, and whether RestartSec= is
+ * given. */
 static const char *
 options_look_ahead(int argc, char **argv, bool *ret_delay_is_given)
 {
@@ -193,15 +195,16 @@ options_fill(int argc, char **argv, struct unit *unit, struct manager_options *o
 		return r;
 	if (optind >= argc) {
 		(void)error_set(err, -EINVAL, "no command to run");
-		error_set_hint(err, "write it behind two dashes: portkeeper run -- ./app");
+		error_set_hint(
+			err, "write it behind two dashes: portkeeper run -- ./app");
 		return -EINVAL;
 	}
 	return options_set_command(unit, argv + optind, err);
 }
 
 int
-options_parse(int argc, char **argv, struct unit **ret_unit, struct manager_options *options,
-	struct error *err)
+options_parse(int argc, char **argv, struct unit **ret_unit,
+	struct manager_options *options, struct error *err)
 {
 	bool delay_is_given;
 	const char *name = options_look_ahead(argc, argv, &delay_is_given);

@@ -10,9 +10,10 @@
 struct unit;
 
 /*
- * Reads the command line into a unit, which the caller owns, and `options`. Returns 0; 1 when
- * --help or --version was answered; or -errno with `err`: -ENOENT and -EACCES are about the
- * program that is to be run, everything else about the arguments.
+ * Reads the command line into a unit, which the caller owns, and `options`. Returns 0; 1
+ * when
+ * --help or --version was answered; or -errno with `err`: -ENOENT and -EACCES are about
+ * the program that is to be run, everything else about the arguments.
  */
 int options_parse(int argc, char **argv, struct unit **ret_unit,
 	struct manager_options *options, struct error *err);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load: connects to a port at a fixed rate, reads one line, closes; until SIGTERM, when it lets
- * the open connections finish and prints what became of them all, as JSON:
+ * load: connects to a port at a fixed rate, reads one line, closes; until SIGTERM, when
+ * it lets the open connections finish and prints what became of them all, as JSON:
  *
  *   served       got an answer
  *   refused      ECONNREFUSED
- *   lost         reset or closed without an answer, although the server had accepted it: it
- *                died with its server, whoever holds the port
- *   reset        the same, but never accepted: this is what must not happen
- *   timeout      nothing for 20 seconds
+ *   lost         reset or closed without an answer, although the server had accepted it:
+ * it died with its server, whoever holds the port reset        the same, but never
+ * accepted: this is what must not happen timeout      nothing for 20 seconds
  *
- * "lost" and "reset" are told apart twofold. note-server notes each accept. And a process that
- * is killed while it sleeps in accept() may take one more connection with it, without coming
- * back to note it: inet_csk_wait_for_connect() looks at the queue before it looks at signals
- * (net/ipv4/inet_connection_sock.c). Such a connection ends with a FIN, since nothing that was
- * sent is unread; one that nobody has accepted can only end with a RST (inet_child_forget()).
+ * "lost" and "reset" are told apart twofold. note-server notes each accept. And a process
+ * that is killed while it sleeps in accept() may take one more connection with it,
+ * without coming back to note it: inet_csk_wait_for_connect() looks at the queue before
+ * it looks at signals (net/ipv4/inet_connection_sock.c). Such a connection ends with a
+ * FIN, since nothing that was sent is unread; one that nobody has accepted can only end
+ * with a RST (inet_child_forget()).
  *
  * A connection is closed with a reset (SO_LINGER 0), so that neither side keeps TIME_WAIT
  * sockets and no port runs out.
@@ -124,8 +124,8 @@ start(void)
 	connection->port = 0;
 	connection->started_nsec = now_nsec();
 	(void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	if (connect(connection->fd, (struct sockaddr *)&load.address, sizeof(load.address)) <
-			0 &&
+	if (connect(connection->fd, (struct sockaddr *)&load.address,
+		    sizeof(load.address)) < 0 &&
 		errno != EINPROGRESS) {
 		finish(connection, errno == ECONNREFUSED ? &load.refused : &load.other);
 		return;
@@ -159,7 +159,8 @@ look_for_timeouts(void)
 	int64_t limit = now_nsec() - TIMEOUT_NSEC;
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (load.connections[i].fd >= 0 && load.connections[i].started_nsec < limit)
+		if (load.connections[i].fd >= 0 &&
+			load.connections[i].started_nsec < limit)
 			finish(&load.connections[i], &load.timeout);
 }
 
@@ -217,7 +218,8 @@ run(int64_t rate, int timer_fd, int signal_fd)
 
 			if (events[i].data.ptr == &load.open) {
 				stopping = true;
-				(void)epoll_ctl(load.epoll_fd, EPOLL_CTL_DEL, signal_fd, NULL);
+				(void)epoll_ctl(
+					load.epoll_fd, EPOLL_CTL_DEL, signal_fd, NULL);
 			} else if (events[i].data.ptr == &load.epoll_fd) {
 				(void)!read(timer_fd, &expirations, sizeof(expirations));
 			} else {
@@ -232,11 +234,11 @@ run(int64_t rate, int timer_fd, int signal_fd)
 			look_for_timeouts();
 	}
 	(void)printf("{\"seconds\": %.3f, \"started\": %" PRIu64 ", \"served\": %" PRIu64
-		     ", \"refused\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"reset\": %" PRIu64
-		     ", \"timeout\": %" PRIu64 ", \"other\": %" PRIu64
-		     ", \"longest_ms\": %.3f}\n",
-		(double)(now_nsec() - began) / 1e9, load.started, load.served, load.refused,
-		load.lost, load.reset, load.timeout, load.other,
+		     ", \"refused\": %" PRIu64 ", \"lost\": %" PRIu64
+		     ", \"reset\": %" PRIu64 ", \"timeout\": %" PRIu64
+		     ", \"other\": %" PRIu64 ", \"longest_ms\": %.3f}\n",
+		(double)(now_nsec() - began) / 1e9, load.started, load.served,
+		load.refused, load.lost, load.reset, load.timeout, load.other,
 		(double)load.longest_nsec / 1e6);
 }
 

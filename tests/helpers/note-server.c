@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * note-server: takes its listener by socket activation (descriptor 3) and answers each
- * connection with a line: its pid and the listener's SO_COOKIE. Before it answers it counts the accept in a file that
- * is mapped and shared, by the client's port: so a client that got no answer can tell whether
- * its connection had been accepted by the process that died (and was lost with it), or not.
+ * connection with a line: its pid and the listener's SO_COOKIE. Before it answers it
+ * counts the accept in a file that is mapped and shared, by the client's port: so a
+ * client that got no answer can tell whether its connection had been accepted by the
+ * process that died (and was lost with it), or not.
  *
  * usage: note-server NOTES-FILE
  */
@@ -33,7 +34,8 @@ map_notes(const char *path)
 		perror(path);
 		exit(1);
 	}
-	notes = mmap(NULL, NOTES * sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	notes = mmap(NULL, NOTES * sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED,
+		fd, 0);
 	(void)close(fd);
 	if (notes == MAP_FAILED) {
 		perror("mmap");

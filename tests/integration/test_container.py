@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 from netns import binary, wait_until
-from supervised import alive, children
+from supervised import alive, children, comm
 
 
 class Container:
@@ -86,10 +86,6 @@ def test_orphans_are_reaped():
             "time.sleep(1000)")
     with Container("--", sys.executable, "-S", "-c", text) as c:
         c.wait_for("as pid")
-
-        def comm(pid):
-            with open(f"/proc/{pid}/comm") as f:
-                return f.read().strip()
         wait_until(lambda: "waited" in map(comm, c.inside()))
         # run, portkeeperd, the program: no zombie is left
         wait_until(lambda: len(c.inside()) == 3)

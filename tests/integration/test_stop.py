@@ -212,3 +212,17 @@ def test_a_stop_during_a_delay_says_so():
         run.signal(signal.SIGTERM)
         assert run.wait() == 1
         assert "stopped while it waited for its restart" in run.said()
+
+
+def test_kill_mode_mixed_kills_the_others_as_soon_as_the_main_process_has_ended():
+    deaf = ("import os, signal, time\n"
+            "if os.fork() == 0:\n"
+            "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            "    open('/proc/self/comm', 'w').write('deaf')\n"
+            "    time.sleep(1000)\n"
+            "time.sleep(1000)\n")
+    with Run("-p", "KillMode=mixed", "-p", "TimeoutStopSec=infinity", "--",
+             *script(deaf)) as run:
+        wait_until(lambda: "deaf" in map(comm, run.tree()))
+        run.signal(signal.SIGTERM)
+        assert run.wait() == 143
