@@ -7,6 +7,7 @@ sockets and sysctls are its own, and nothing of it survives it. Where namespaces
 the test is skipped and says so. Nothing here sleeps for a fixed time: wait_until() polls a
 condition and has a bound.
 """
+import atexit
 import ctypes
 import fcntl
 import functools
@@ -14,11 +15,13 @@ import json
 import os
 import pickle
 import select
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -88,6 +91,7 @@ def child(function, args, kwargs, result):
 def in_namespace(function):
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        binary()  # here, where a copy that it makes is removed at the end
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -118,11 +122,30 @@ def in_namespace(function):
 
 # ---- the program under test
 
+def is_for_everybody(path):
+    """Whether a user without rights may come to this file."""
+    while path != "/":
+        if not os.stat(path).st_mode & 1:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+@functools.cache
 def binary():
-    path = os.path.join(os.environ.get("PK_BUILDDIR", "."), "portkeeper")
+    """The portkeeper of the build, or a copy where another user could not reach that."""
+    path = os.path.abspath(os.path.join(os.environ.get("PK_BUILDDIR", "."), "portkeeper"))
     if not os.access(path, os.X_OK):
         pytest.skip(f"no {path}: set PK_BUILDDIR")
-    return path
+    if is_for_everybody(path):
+        return path
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, True)
+    os.chmod(folder, 0o755)
+    for name in ("portkeeper", "portkeeperd"):
+        if os.path.exists(os.path.join(os.path.dirname(path), name)):
+            shutil.copy(os.path.join(os.path.dirname(path), name), folder)
+    return os.path.join(folder, "portkeeper")
 
 
 def portkeeper(*args, **kwargs):

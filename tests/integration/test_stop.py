@@ -147,8 +147,11 @@ def test_with_kill_mode_process_only_holders_of_a_listener_die_with_a_crash():
     with Run("-l", PORT, "-p", "KillMode=process", "--",
              *script(close + "time.sleep(1000)")) as run:
         main, *others = family(run)
-        holders = [p for p in others if os.path.exists(f"/proc/{p}/fd/3")]
-        assert len(holders) == 1
+
+        def look():
+            found = [p for p in others if os.path.exists(f"/proc/{p}/fd/3")]
+            return found if len(found) == 1 else None
+        holders = wait_until(look, "the worker has closed the listener")
         os.kill(main, signal.SIGKILL)
         run.wait_for("restart 1 at once")
         assert not alive(holders[0])
