@@ -33,6 +33,7 @@
 #include "protocol/fd-passing.h"
 #include "protocol/nonblocking-output.h"
 #include "protocol/notify-message.h"
+#include "protocol/pid-list.h"
 
 /* So many deaths before READY=1 are answered at once; then the pauses grow to five
  * seconds. */
@@ -59,6 +60,7 @@ struct run_manager {
 			  */
 	int exit_status;
 	struct rlimit nofile; /* as it was for us: the program's */
+	char *siblings;	      /* children from before: not the service's; a pid-list */
 	unsigned deaths;      /* in a row, before READY=1 */
 	unsigned generation;  /* how many portkeeperds have been started */
 	int64_t restart_msec; /* when the next is due, monotonic; -1: no pause */
@@ -237,6 +239,8 @@ run_become_daemon(struct run_manager *manager, const char *names, pid_t parent)
 	if (manager->generation > 0)
 		(void)setenv("PORTKEEPER_SUCCESSOR", "1", 1);
 	run_set_number("PORTKEEPER_NOFILE", (long)manager->nofile.rlim_cur);
+	if (manager->siblings)
+		(void)setenv("PORTKEEPER_SIBLINGS", manager->siblings, 1);
 	(void)unsetenv("LISTEN_PIDFDID");
 	if (settings->store.n > 0) {
 		run_set_number("LISTEN_FDS", (long)settings->store.n);
@@ -269,21 +273,25 @@ run_pause(struct run_manager *manager)
 
 /* What a portkeeperd has left that cannot be started again: nobody else would end it. */
 static void
-run_kill_orphans(void)
+run_kill_orphans(const struct run_manager *manager)
 {
-	char path[64];
+	bool killed;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	/* the children of the dead become ours: again, until there are none */
 	do {
-		PK_FCLOSE FILE *children = fopen(path, "re");
-		int pid;
+		PK_FREE char *children = pid_list_of_children();
+		char *rest = children, *word;
 
-		if (!children)
-			return;
-		while (fscanf(children, "%d", &pid) == 1)
+		killed = false;
+		while (rest && (word = strsep(&rest, " "))) {
+			pid_t pid = (pid_t)strtol(word, NULL, 10);
+
+			if (pid <= 0 || pid_list_has(manager->siblings, pid))
+				continue;
 			(void)kill(pid, SIGKILL);
-		/* the children of the dead become ours: again, until there are none */
-	} while (waitpid(-1, NULL, 0) > 0);
+			killed = waitpid(pid, NULL, 0) == pid;
+		}
+	} while (killed);
 }
 
 /* Counts a death before READY=1. Returns true if that was one too many for an end that is
@@ -296,7 +304,7 @@ run_count_death(struct run_manager *manager, const char *what)
 		return false;
 	run_say(manager, "error", "portkeeperd %s again and again: kills the program",
 		what);
-	run_kill_orphans();
+	run_kill_orphans(manager);
 	manager->is_over = true;
 	return true;
 }
@@ -459,6 +467,8 @@ run_reap(struct run_manager *manager)
 			return;
 		if (info.si_pid == manager->daemon)
 			run_on_daemon_death(manager, &info);
+		if (manager->siblings)
+			pid_list_remove(manager->siblings, info.si_pid);
 		(void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
 	}
 }
@@ -534,6 +544,7 @@ run_manager_main(struct run_settings *settings)
 {
 	struct run_manager manager = { .settings = settings,
 		.output = nonblocking_output_open(STDERR_FILENO),
+		.siblings = pid_list_of_children(),
 		.signal_fd = -1,
 		.notify_fd = -1,
 		.restart_msec = -1,
@@ -555,5 +566,6 @@ run_manager_main(struct run_settings *settings)
 	(void)pk_close(manager.signal_fd);
 	(void)pk_close(manager.notify_fd);
 	nonblocking_output_close(&manager.output);
+	free(manager.siblings);
 	return manager.exit_status;
 }

@@ -18,7 +18,7 @@
 
 /* The first number of the protocol of sd_listen_fds(3). */
 #define RUN_LISTEN_FDS_START 3
-#define RUN_LISTEN_FDS_MAX 256
+#define RUN_LISTEN_FDS_MAX 65535
 enum run_option {
 	OPTION_WAIT = 256,
 	OPTION_LOG_FORMAT,

@@ -7,6 +7,7 @@ libpkprotocol_la_SOURCES = \
 	%D%/nearest-name.c %D%/nearest-name.h \
 	%D%/nonblocking-output.c %D%/nonblocking-output.h \
 	%D%/notify-message.c %D%/notify-message.h \
+	%D%/pid-list.c %D%/pid-list.h \
 	%D%/sock-diag.c %D%/sock-diag.h \
 	%D%/sock-diag-text.c \
 	%D%/socket-address.c %D%/socket-address.h \

@@ -12,6 +12,7 @@
 #include "protocol/fd-passing.h"
 
 #define NOTIFY_FDS_MAX 4
+#define NOTIFY_RETRY_USEC UINT64_C(100000)
 
 struct notify_pending {
 	STAILQ_ENTRY(notify_pending) entry;
@@ -27,12 +28,15 @@ struct notify {
 	int socket; /* connected, so that it is writable when the manager's queue has room
 		     */
 	struct loop_io *writable;
+	struct loop_timer *retry;
 	struct notify_queue queue;
 	int barrier_fd;
 	struct loop_io *barrier;
 	notify_barrier_fn barrier_callback;
 	void *barrier_context;
 };
+
+static void notify_on_retry(void *context);
 
 static int
 notify_connect(struct notify *notify, const char *address, struct error *err)
@@ -66,14 +70,15 @@ notify_new(struct loop *loop, const char *address, struct notify **ret_notify,
 	struct error *err)
 {
 	struct notify *notify = calloc(1, sizeof(*notify));
-	int r = 0;
+	int r;
 
 	if (!notify)
 		return -ENOMEM;
 	notify->loop = loop;
 	notify->socket = notify->barrier_fd = -1;
 	STAILQ_INIT(&notify->queue);
-	if (address)
+	r = loop_timer_new(loop, notify_on_retry, notify, &notify->retry);
+	if (r >= 0 && address)
 		r = notify_connect(notify, address, err);
 	if (r < 0) {
 		(void)notify_free(notify);
@@ -94,33 +99,61 @@ notify_drop_first(struct notify *notify)
 	free(pending);
 }
 
-/* Sends what is kept as far as the manager takes it. A message that can never go is
- * dropped. */
+/* The kernel is short of something, though the manager's queue has room: not to be
+ * polled. */
+static bool
+notify_is_shortage(int code)
+{
+	return code == -ENOBUFS || code == -ENOMEM || code == -ETOOMANYREFS;
+}
+
+/*
+ * Sends what is kept as far as it goes; a message that can never go is dropped. Waits for
+ * the rest: for room in the manager's queue, or, in a shortage, for a while.
+ */
 static void
 notify_flush(struct notify *notify)
 {
 	struct notify_pending *pending;
+	int r = 0;
 
 	while ((pending = STAILQ_FIRST(&notify->queue))) {
-		int r = fd_passing_send(notify->socket, NULL, 0, pending->text,
+		r = fd_passing_send(notify->socket, NULL, 0, pending->text,
 			strlen(pending->text), pending->fds, pending->n_fds,
 			MSG_DONTWAIT);
-
-		if (r == -EAGAIN || r == -ENOBUFS || r == -ETOOMANYREFS)
-			return;
+		if (r == -EAGAIN || notify_is_shortage(r))
+			break;
 		notify_drop_first(notify);
 	}
+	if (!pending || notify_is_shortage(r))
+		notify->writable = loop_io_free(notify->writable);
+	if (pending && notify_is_shortage(r))
+		(void)loop_timer_set(notify->retry, NOTIFY_RETRY_USEC);
 }
 
 static void
 notify_on_writable(int fd, void *context)
 {
+	(void)fd;
+	notify_flush(context);
+}
+
+static int
+notify_wait_writable(struct notify *notify)
+{
+	if (notify->writable)
+		return 0;
+	return loop_io_new(notify->loop, notify->socket, LOOP_WRITE, notify_on_writable,
+		notify, &notify->writable);
+}
+
+static void
+notify_on_retry(void *context)
+{
 	struct notify *notify = context;
 
-	(void)fd;
-	notify_flush(notify);
-	if (STAILQ_EMPTY(&notify->queue))
-		notify->writable = loop_io_free(notify->writable);
+	if (notify_wait_writable(notify) < 0)
+		(void)loop_timer_set(notify->retry, NOTIFY_RETRY_USEC);
 }
 
 struct notify *
@@ -133,6 +166,7 @@ notify_free(struct notify *notify)
 	while (!STAILQ_EMPTY(&notify->queue))
 		notify_drop_first(notify);
 	(void)loop_io_free(notify->writable);
+	(void)loop_timer_free(notify->retry);
 	(void)loop_io_free(notify->barrier);
 	(void)pk_close(notify->barrier_fd);
 	(void)pk_close(notify->socket);
@@ -158,9 +192,8 @@ notify_keep(struct notify *notify, const char *text, const int *fds, size_t n_fd
 		else
 			pending->n_fds++;
 	}
-	if (r >= 0 && !notify->writable)
-		r = loop_io_new(notify->loop, notify->socket, LOOP_WRITE,
-			notify_on_writable, notify, &notify->writable);
+	if (r >= 0)
+		r = notify_wait_writable(notify);
 	if (r < 0) {
 		STAILQ_REMOVE(&notify->queue, pending, notify_pending, entry);
 		while (pending->n_fds > 0)
@@ -182,7 +215,7 @@ notify_send(struct notify *notify, const char *text, const int *fds, size_t n_fd
 	if (STAILQ_EMPTY(&notify->queue))
 		r = fd_passing_send(notify->socket, NULL, 0, text, strlen(text), fds,
 			n_fds, MSG_DONTWAIT);
-	if (r == -EAGAIN || r == -ENOBUFS || r == -ETOOMANYREFS)
+	if (r == -EAGAIN || notify_is_shortage(r))
 		r = notify_keep(notify, text, fds, n_fds);
 	return r;
 }

@@ -17,9 +17,24 @@ handover_name(const struct listen_spec *spec, size_t i, char *name, size_t size)
 		(void)snprintf(name, size, "l%zu", i);
 }
 
+/* Unstored it would be lost with this process: then rather say so now. */
+static int
+handover_store(struct listener *listener, struct store *store, const char *name,
+	struct error *err)
+{
+	int r = store_put(store, name, listener->fd);
+
+	if (r < 0) {
+		(void)error_set_errno(
+			err, r, "cannot hand %s to the manager", listener->text);
+		(void)listener_free(listener, true);
+	}
+	return r;
+}
+
 static int
 handover_listener(const struct unit *unit, size_t i, struct store *store,
-	struct listener **ret_listener, size_t *n_taken, struct error *err)
+	struct listener **ret_listener, struct error *err)
 {
 	const struct listen_spec *spec = &unit->listens[i];
 	char name[sizeof((*ret_listener)->store_name)];
@@ -29,8 +44,6 @@ handover_listener(const struct unit *unit, size_t i, struct store *store,
 	fd = store_take(store, name);
 	if (fd >= 0) {
 		r = listener_take_consume(spec, &unit->socket, fd, ret_listener, err);
-		if (r >= 0)
-			(*n_taken)++;
 	} else if (spec->inherited_fd >= 0) {
 		r = error_set(err, -EBADF, "'%s': descriptor %d is not open", spec->text,
 			spec->inherited_fd);
@@ -38,7 +51,7 @@ handover_listener(const struct unit *unit, size_t i, struct store *store,
 	} else {
 		r = listener_open(spec, &unit->socket, ret_listener, err);
 		if (r >= 0)
-			(void)store_put(store, name, (*ret_listener)->fd);
+			r = handover_store(*ret_listener, store, name, err);
 	}
 	if (r >= 0)
 		(void)snprintf((*ret_listener)->store_name,
@@ -56,16 +69,15 @@ handover_give_back(struct listener *listener, struct store *store)
 
 int
 handover_listeners(const struct unit *unit, struct store *store,
-	struct listener ***ret_listeners, size_t *ret_n_taken, struct error *err)
+	struct listener ***ret_listeners, struct error *err)
 {
 	struct listener **listeners = calloc(unit->n_listens + 1, sizeof(*listeners));
-	size_t n_taken = 0;
 	int r = 0;
 
 	if (!listeners)
 		return error_set(err, -ENOMEM, "no memory for the listeners");
 	for (size_t i = 0; i < unit->n_listens && r >= 0; i++) {
-		r = handover_listener(unit, i, store, &listeners[i], &n_taken, err);
+		r = handover_listener(unit, i, store, &listeners[i], err);
 		while (r < 0 && i > 0)
 			handover_give_back(listeners[--i], store);
 		if (r < 0)
@@ -76,6 +88,5 @@ handover_listeners(const struct unit *unit, struct store *store,
 		return r;
 	}
 	*ret_listeners = listeners;
-	*ret_n_taken = n_taken;
 	return 0;
 }

@@ -15,8 +15,8 @@ struct unit;
 
 /*
  * Gets all listeners of `unit`, in its order. Returns 0 and an array that the caller owns
- * with its content; *ret_n_taken says how many came from the store. On failure -errno
+ * with its content. On failure -errno
  * with `err`, and those that were taken or opened are kept in `store` for another try.
  */
 int handover_listeners(const struct unit *unit, struct store *store,
-	struct listener ***ret_listeners, size_t *ret_n_taken, struct error *err);
+	struct listener ***ret_listeners, struct error *err);

@@ -181,8 +181,9 @@ manager_say_ready(struct manager *manager)
 }
 
 static void
-manager_announce_listeners(struct manager *manager, size_t n_taken)
+manager_announce_listeners(struct manager *manager)
 {
+	const char *holds = manager->is_successor ? "still holds" : "holds";
 	struct service *service = manager->service;
 
 	for (size_t i = 0; i < service->n_listeners; i++) {
@@ -191,27 +192,29 @@ manager_announce_listeners(struct manager *manager, size_t n_taken)
 		(void)listener_watch_add(manager->watch, listener->fd);
 		if (listener->queue_limit > 0)
 			log_line(manager->log, LOG_LEVEL_INFO, manager->unit->name,
-				"%s %s, queue %u", n_taken > 0 ? "still holds" : "holds",
-				listener->text, listener->queue_limit);
+				"%s %s, queue %u", holds, listener->text,
+				listener->queue_limit);
 		else
 			log_line(manager->log, LOG_LEVEL_INFO, manager->unit->name,
-				"%s %s", n_taken > 0 ? "still holds" : "holds",
-				listener->text);
+				"%s %s", holds, listener->text);
 	}
 }
 
 /* With all listeners there: the service begins. */
 static int
-manager_begin(struct manager *manager, struct listener **listeners, size_t n_taken)
+manager_begin(struct manager *manager, struct listener **listeners, struct error *err)
 {
-	if (service_new(manager->unit, &manager->host, listeners,
-		    manager->unit->n_listens, &manager->service) < 0) {
-		log_line(
-			manager->log, LOG_LEVEL_ERROR, NULL, "no memory for the service");
-		return -ENOMEM;
+	size_t n_listeners = manager->unit->n_listens;
+
+	if (service_new(manager->unit, &manager->host, listeners, n_listeners,
+		    &manager->service) < 0) {
+		while (n_listeners > 0)
+			(void)listener_free(listeners[--n_listeners], false);
+		free(listeners);
+		return error_set(err, -ENOMEM, "no memory for the service");
 	}
 	(void)cgroup_open(manager->unit->name, getppid(), &manager->service->cgroup);
-	manager_announce_listeners(manager, n_taken);
+	manager_announce_listeners(manager);
 	if (manager->is_successor) {
 		manager->host.survivors_root = getppid();
 		service_adopt(manager->service);
@@ -227,11 +230,9 @@ static int
 manager_try(struct manager *manager, struct error *err)
 {
 	struct listener **listeners;
-	size_t n_taken;
-	int r = handover_listeners(
-		manager->unit, manager->store, &listeners, &n_taken, err);
+	int r = handover_listeners(manager->unit, manager->store, &listeners, err);
 
-	return r < 0 ? r : manager_begin(manager, listeners, n_taken);
+	return r < 0 ? r : manager_begin(manager, listeners, err);
 }
 
 static void
@@ -437,6 +438,7 @@ manager_run(const struct unit *unit, const struct manager_options *options)
 		manager.host.on_end = manager_on_service_end;
 		manager.host.fetch_signals = manager_fetch_signals;
 		manager.host.context = &manager;
+		manager.host.siblings = getenv("PORTKEEPER_SIBLINGS");
 		manager_first_try(&manager);
 		if (!manager.is_over)
 			(void)loop_run(manager.loop);

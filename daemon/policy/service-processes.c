@@ -23,6 +23,7 @@
 #include "mechanism/process-holds.h"
 #include "mechanism/process-tree.h"
 #include "mechanism/spawn.h"
+#include "protocol/pid-list.h"
 
 struct survivor {
 	struct survivor *next;
@@ -307,7 +308,8 @@ service_choose(pid_t pid, void *context)
 	struct service_walk *walk = context;
 	struct service *service = walk->service;
 
-	if (pid == getpid())
+	if (pid == getpid() ||
+		(walk->watch && pid_list_has(service->host->siblings, pid)))
 		return PROCESS_TREE_SKIP;
 	if (walk->pass_main && service->main && pid == child_pid(service->main))
 		return PROCESS_TREE_PASS;
@@ -450,7 +452,9 @@ service_check_tree(struct service *service)
 	/* with KillMode=process what does not accept beside the next one may live on */
 	if (!holders_only || service->wanted)
 		left = service_walk_tree(service, signal, false, holders_only);
-	if (left > 0)
+	/* a survivor may have changed its parent between two looks, or lost its manager
+	 */
+	if (left > 0 || service->survivors)
 		return;
 	service->host->survivors_root = 0;
 	service_raise(service, SERVICE_EVENT_TREE_EMPTY);

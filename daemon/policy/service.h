@@ -50,6 +50,7 @@ struct service_host {
 	pid_t process_group;  /* that of a shared terminal's foreground; 0: none is shared
 			       */
 	struct rlimit nofile; /* what the programs get as RLIMIT_NOFILE */
+	const char *siblings; /* a pid-list: children of the manager that are nobody's */
 	pid_t survivors_root; /* below it are processes of a dead portkeeperd; 0: there
 				 are none */
 	service_end_fn on_end;

@@ -13,7 +13,8 @@ import tempfile
 import pytest
 
 from netns import binary, in_namespace, inspect, wait_until
-from supervised import (PORT, Run, alive, ask, ask_again, script, server, wait_dead)
+from supervised import (PORT, Run, alive, ask, ask_again, children, comm, script, server,
+                        wait_dead)
 
 DEAD_AT_ONCE = "#!/bin/sh\nkill -9 $$\n"
 
@@ -237,3 +238,26 @@ def test_a_flood_of_forged_messages_keeps_run_from_nothing():
                 flooder.kill()
                 flooder.wait()
                 flooder.stdout.close()
+
+
+@in_namespace
+def test_children_that_run_had_before_are_not_taken_for_the_services():
+    # sh starts a companion and becomes portkeeper run, as entry points of containers do
+    shell = f"sleep 4321 & exec {binary()} run -l {PORT} -- sleep 1234"
+    process = subprocess.Popen(["sh", "-c", shell], start_new_session=True,
+                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        def below():
+            found = {comm(p): p for p in children(process.pid) if alive(p)}
+            return found if "portkeeperd" in found and "sleep" in found else None
+        companion, daemon = (wait_until(below)[name] for name in ("sleep", "portkeeperd"))
+        program = wait_until(lambda: children(daemon))[0]
+        os.kill(daemon, signal.SIGKILL)
+        successor = wait_until(lambda: (found := below()) and
+                               found["portkeeperd"] != daemon and found["portkeeperd"])
+        wait_until(lambda: [p for p in children(successor) if comm(p) == "sleep"])
+        assert not alive(program) and alive(companion)
+    finally:
+        process.terminate()
+        process.wait()
+        os.kill(companion, signal.SIGKILL)
