@@ -171,7 +171,8 @@ command_line_search(const char *name, char **ret_path)
 			*ret_path = strdup(path);
 			return *ret_path ? 0 : -ENOMEM;
 		}
-		if (r == -EACCES)
+		/* in a folder that may not be searched there may be nothing at all */
+		if (r == -EACCES && faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0)
 			result = -EACCES;
 	}
 	return result;

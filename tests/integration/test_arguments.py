@@ -98,12 +98,12 @@ def test_wait_gives_up_with_the_reason():
     assert f"pid {os.getpid()}" in done.stderr.splitlines()[-1], done
 
 
-def without_capability(number):
-    """A preexec_fn: what is executed then lacks it, also as root: capabilities(7)."""
+def without_capability(*numbers):
+    """A preexec_fn: what is executed then lacks them, also as root: capabilities(7)."""
     libc = ctypes.CDLL(None)
 
     def drop():
-        if os.geteuid() == 0:
+        for number in numbers if os.geteuid() == 0 else ():
             assert libc.prctl(24, number, 0, 0, 0) == 0
     return drop
 
@@ -169,3 +169,12 @@ def test_a_script_without_an_interpreter_is_not_executable(tmp_path):
 def test_messages_go_to_standard_error_only():
     done = portkeeper("run", "-v", "--", "echo", "hello")
     assert done.stdout == "hello\n" and "started" in done.stderr
+
+
+def test_a_folder_of_path_that_may_not_be_searched_hides_nothing(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o700)
+    path = f"{tmp_path}/closed:{os.environ['PATH']}"
+    os.chmod(tmp_path / "closed", 0)
+    done = portkeeper("run", "--", "no-such-command", env={**os.environ, "PATH": path},
+                      preexec_fn=without_capability(1, 2))
+    assert done.returncode == 127 and "command not found" in done.stderr, done
