@@ -112,6 +112,7 @@ integration_tests = \
 	%D%/integration/test_container.py \
 	%D%/integration/test_crash.py \
 	%D%/integration/test_doctor.py \
+	%D%/integration/test_every_call.py \
 	%D%/integration/test_inspect.py \
 	%D%/integration/test_log.py \
 	%D%/integration/test_reap.py \
