@@ -207,6 +207,9 @@ run(int64_t rate, int timer_fd, int signal_fd)
 	bool stopping = false;
 	unsigned ticks = 0;
 
+	/* from here on a SIGTERM is waited for, not died of */
+	(void)puts("connecting");
+	(void)fflush(stdout);
 	watch(timer_fd, &load.epoll_fd);
 	watch(signal_fd, &load.open);
 	while (!stopping || load.open > 0) {

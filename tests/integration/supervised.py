@@ -173,6 +173,7 @@ class Load:
     def __init__(self, notes, rate=600, port=PORT):
         self.process = subprocess.Popen([LOAD, "127.0.0.1", str(port), str(rate), notes],
                                         stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "connecting\n"
 
     def stop(self):
         self.process.terminate()
