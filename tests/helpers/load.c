@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load: connects to a port at a fixed rate, reads one line, closes; until SIGTERM, when
- * it lets the open connections finish and prints what became of them all, as JSON:
+ * load: says "connecting", then connects to a port at a fixed rate, reads one line, closes;
+ * until SIGTERM, when it lets the open connections finish and prints what became of them
+ * all, as JSON:
  *
  *   served       got an answer
  *   refused      ECONNREFUSED
  *   lost         reset or closed without an answer, although the server had accepted it:
- * it died with its server, whoever holds the port reset        the same, but never
- * accepted: this is what must not happen timeout      nothing for 20 seconds
+ *                it died with its server, whoever holds the port
+ *   reset        the same, but never accepted: this is what must not happen
+ *   timeout      nothing for 20 seconds
  *
  * "lost" and "reset" are told apart twofold. note-server notes each accept. And a process
- * that is killed while it sleeps in accept() may take one more connection with it,
- * without coming back to note it: inet_csk_wait_for_connect() looks at the queue before
- * it looks at signals (net/ipv4/inet_connection_sock.c). Such a connection ends with a
- * FIN, since nothing that was sent is unread; one that nobody has accepted can only end
- * with a RST (inet_child_forget()).
+ * that is killed while it sleeps in accept() may take one more connection with it, without
+ * coming back to note it: inet_csk_wait_for_connect() looks at the queue before it looks at
+ * signals (net/ipv4/inet_connection_sock.c). Such a connection ends with a FIN, since nothing
+ * that was sent is unread; one that nobody has accepted can only end with a RST
+ * (inet_child_forget()).
  *
  * A connection is closed with a reset (SO_LINGER 0), so that neither side keeps TIME_WAIT
  * sockets and no port runs out.
