@@ -5,6 +5,7 @@ the time; kill -9 of the server every second. The last line has the counts.
 
 usage: demo.py PORTKEEPER [CRASHES]
 """
+import atexit
 import os
 import signal
 import socket
@@ -39,9 +40,11 @@ class Client(threading.Thread):
             answer = b""
             while data := s.recv(4096):
                 answer += data
-        if not answer:
+        # cut off in the middle: the server died while it answered
+        pid = answer.rpartition(b"\r\n\r\n")[2]
+        if not pid:
             raise ConnectionResetError
-        return int(answer.split()[-1])
+        return int(pid)
 
     def run(self):
         while not self.stopping:
@@ -74,6 +77,7 @@ def main():
                    "gunicorn", "--log-level", "error", "app:app"]
         print("$ portkeeper", *command[1:], flush=True)
         run = subprocess.Popen(command, cwd=folder, start_new_session=True)
+        atexit.register(run.terminate)  # also when the demo itself fails
         until(lambda: run.poll() is not None or can_connect())
         if run.poll() is not None:
             sys.exit(run.returncode)
