@@ -460,8 +460,8 @@ listener_repair_stream(struct listener *listener, bool before_start)
 	if (listener->refusing || listener_is_datagram(listener))
 		return 0;
 	if (listener_is_unix(listener)) {
-		/* an abstract name is the program's until it ends: then it can be had
-		 * again */
+		/* an abstract name is taken while anybody holds the dead socket, the
+		 * manager included: nothing to be done while the program runs */
 		if (!listener_has_path(listener) && !before_start)
 			return 0;
 		return listener_is_hung_up(listener) ? listener_replace_unix(listener)

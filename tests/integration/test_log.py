@@ -9,6 +9,16 @@ from netns import in_namespace, wait_until
 from supervised import PORT, Run, ask, ask_again, script, server
 
 
+def fill(read_end):
+    """Fills the pipe to the last byte; the descriptor that did it has to be closed."""
+    filler = os.open(f"/proc/self/fd/{read_end}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(filler, b"x" * 4096)
+    except BlockingIOError:
+        return filler
+
+
 @in_namespace
 def test_one_line_says_why_how_long_who_waits_and_what_is_next():
     with Run("-n", "web", "-l", PORT, "-p", "RestartSec=300ms", "--",
@@ -63,12 +73,7 @@ def test_a_log_that_nobody_reads_blocks_nothing():
         pid, _ = ask_again()
         os.set_blocking(read_end, False)
         # fill the pipe to the last byte; the program writes nothing
-        filler = os.open(f"/proc/self/fd/{read_end}", os.O_WRONLY | os.O_NONBLOCK)
-        try:
-            while True:
-                os.write(filler, b"x" * 4096)
-        except BlockingIOError:
-            pass
+        filler = fill(read_end)
         for _ in range(3):
             os.kill(pid, signal.SIGKILL)
             pid, _ = ask_again(but=pid)
@@ -111,12 +116,7 @@ def test_a_log_that_nobody_reads_does_not_keep_portkeeperd_from_coming_back():
     read_end, write_end = os.pipe()
     with Run("-l", PORT, "--", *server(), stderr=write_end) as run:
         pid, _ = ask_again()
-        filler = os.open(f"/proc/self/fd/{read_end}", os.O_WRONLY | os.O_NONBLOCK)
-        try:
-            while True:
-                os.write(filler, b"x" * 4096)
-        except BlockingIOError:
-            pass
+        filler = fill(read_end)
         os.kill(run.daemon(), signal.SIGKILL)
         ask_again(but=pid)
         os.close(filler)
